@@ -1,0 +1,58 @@
+# make demo: see it work.  make test: run the tests.  make check: all that has to pass.
+# Each sets up what it needs on a fresh machine with python3 and make, and is quick the next time.
+
+PYTHON ?= python3
+SOURCES := $(shell find edgeclust export har_data -name '*.py') edgeclust/py.typed \
+	pyproject.toml README.md LICENSE
+WHEEL := dist/.built
+TRAIN := .venv/.installed
+DEVICE := .venv-device/.installed
+
+.PHONY: demo test check lint types wheel clean
+
+demo: $(TRAIN) $(DEVICE)
+	.venv/bin/python demo/demo.py
+
+test: $(TRAIN)
+	.venv/bin/pytest
+
+check: lint types test
+
+lint: $(TRAIN)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+
+# Checked as installed, under the names they are imported by; from tests/, where no folder of the
+# checkout hides the installed package.
+types: $(TRAIN)
+	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml --package edgeclust
+	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo
+
+wheel: $(WHEEL)
+
+clean:
+	rm -rf .venv .venv-device build dist *.egg-info
+
+# The workstation: everything, the tools for development among it.
+$(TRAIN): $(WHEEL) .venv/.dependencies
+	.venv/bin/pip install --quiet --no-deps --force-reinstall dist/edgeclust-*.whl
+	touch $@
+
+.venv/.dependencies: constraints.txt pyproject.toml | $(WHEEL)
+	.venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[train,dev]"
+	touch $@
+
+# The device: the wheel with its command line, no torch and no pandas.
+$(DEVICE): $(WHEEL) constraints.txt
+	$(PYTHON) -m venv .venv-device
+	.venv-device/bin/pip install --quiet --force-reinstall --no-deps dist/edgeclust-*.whl
+	.venv-device/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[cli]"
+	touch $@
+
+$(WHEEL): $(SOURCES) | .venv/bin/pip
+	rm -rf build dist
+	.venv/bin/pip wheel --quiet --no-deps --wheel-dir dist .
+	touch $@
+
+.venv/bin/pip:
+	$(PYTHON) -m venv .venv

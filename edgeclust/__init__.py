@@ -1,0 +1,39 @@
+"""Deep clustering of wearable-sensor windows, small enough to learn on the device.
+
+This package needs numpy and onnxruntime alone. Training (`edgeclust.train`), reading data sets
+(`edgeclust.har_data`) and writing model files (`edgeclust.export`) come with the extra
+``edgeclust[train]``.
+"""
+
+from edgeclust.assignment import assign
+from edgeclust.clusters import Clusters
+from edgeclust.dataset import Card, Channel, Dataset, Recording, WindowedDataset
+from edgeclust.errors import (
+    ConfigError,
+    DataError,
+    EdgeclustError,
+    MissingExtraError,
+    ModelFileError,
+    RunError,
+)
+from edgeclust.labeler import Labeler, LabelEvent
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Card",
+    "Channel",
+    "Clusters",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "EdgeclustError",
+    "LabelEvent",
+    "Labeler",
+    "MissingExtraError",
+    "ModelFileError",
+    "Recording",
+    "RunError",
+    "WindowedDataset",
+    "assign",
+]

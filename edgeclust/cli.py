@@ -1,0 +1,362 @@
+"""The command line: one thin command for each capability."""
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from enum import StrEnum
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeclust.console import (
+    OneLineErrors,
+    print_facts,
+    print_json,
+    print_rows,
+    remark,
+    stop_on_signal,
+    training_progress,
+)
+from edgeclust.errors import ConfigError, DataError
+from edgeclust.labeler import Labeler, LabelEvent
+from edgeclust.samples import read_samples
+
+if TYPE_CHECKING:
+    from edgeclust.dataset import WindowedDataset
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learn activities nobody labelled, and label them on the device.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
+
+
+class EventFormat(StrEnum):
+    """How ``edgeclust label`` prints its events."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@data_app.command("list")
+def list_data(json: Json = False) -> None:
+    """List the data sets known by name: edgeclust data list."""
+    from edgeclust.har_data import READERS
+
+    if json:
+        print_json({"data": sorted(READERS)})
+    else:
+        print_rows(["data", "what"], [(n, _first_line(r.__doc__)) for n, r in READERS.items()])
+
+
+@data_app.command("show")
+def show_data(
+    data: Annotated[str, typer.Argument(help="A name, or the path of a recordings folder.")],
+    json: Json = False,
+) -> None:
+    """Say what a data set holds: edgeclust data show watch."""
+    from edgeclust.har_data import open_dataset
+
+    dataset = open_dataset(data)
+    card = dataset.card
+    n_samples = sum(recording.signal.shape[1] for recording in dataset.recordings)
+    facts = {
+        "name": card.name,
+        "rate_hz": card.rate_hz,
+        "channels": [f"{channel.name} ({channel.unit})" for channel in card.channels],
+        "mount": card.mount,
+        "classes": list(card.classes),
+        "window": card.window,
+        "stride": card.stride,
+        "subjects": dataset.subjects,
+        "n_recordings": len(dataset.recordings),
+        "minutes": round(n_samples / card.rate_hz / 60, 2),
+        "n_windows": len(dataset),
+        "n_labelled": int((dataset.labels >= 0).sum()),
+        "n_skipped": dataset.n_skipped,
+        "source": card.source,
+        "licence": card.licence,
+    }
+    print_json(facts) if json else print_facts(str(data), facts)
+
+
+@app.command()
+def train(
+    data: Annotated[
+        str, typer.Argument(help="A name ('edgeclust data list') or a recordings folder.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; runs/DATA-METHOD-SEED if left out.")
+    ] = None,
+    n_clusters: Annotated[
+        int | None, typer.Option(help="Clusters; the number of the data's classes if left out.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="'hard' (hard regularisation) or 'none' (nearest centroid).")
+    ] = "hard",
+    encoder: Annotated[
+        str, typer.Option(help="'filterbank' or 'conv', the network.")
+    ] = "filterbank",
+    sigma: Annotated[
+        str, typer.Option(help="Scale of squared distances, above 0, or 'auto'.")
+    ] = "auto",
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data; enough for 600 steps if left out.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Windows of a batch.")] = 256,
+    window: Annotated[
+        int | None, typer.Option(help="Length of a window in samples; the data's if left out.")
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="Samples between windows; the data's if left out.")
+    ] = None,
+    hold_out: Annotated[
+        str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Of the weights and the order of the windows.")] = 0,
+    device: Annotated[str, typer.Option(help="'auto', 'cpu' or 'cuda'.")] = "auto",
+    overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
+    json: Json = False,
+) -> None:
+    """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
+    from edgeclust.har_data import open_dataset
+    from edgeclust.train import Run, TrainConfig
+
+    dataset = open_dataset(data, window, stride)
+    held_out = tuple(subject.strip() for subject in hold_out.split(",") if subject.strip())
+    training, _ = split_subjects(dataset, held_out)
+    if n_clusters is None and not dataset.card.classes:
+        raise ConfigError(f"{data!r} names no classes, so say how many: --n-clusters K")
+    config = TrainConfig(
+        n_clusters=len(dataset.card.classes) if n_clusters is None else n_clusters,
+        method=method,
+        encoder=encoder,
+        sigma=_parse_sigma(sigma),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+    )
+    _say_skipped(dataset)
+    with stop_on_signal() as should_stop, training_progress() as (on_epoch, on_step):
+        run = Run.create(
+            out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
+            training,
+            config,
+            data=data if not Path(data).is_dir() else str(Path(data).resolve()),
+            hold_out=held_out,
+            overwrite=overwrite,
+            on_epoch=on_epoch,
+            on_step=on_step,
+            should_stop=should_stop,
+        )
+    facts = {"run": str(run.folder), **run.summary()}
+    if json:
+        print_json(facts)
+    else:
+        print_facts(f"trained on {data}", facts)
+        remark(f"next: edgeclust export {run.folder}")
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    data: Annotated[
+        str | None, typer.Argument(help="Other data to label; the run's own if left out.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a run against known activities: edgeclust evaluate runs/watch-hard-0."""
+    from edgeclust.har_data import open_dataset
+    from edgeclust.train import Run
+    from edgeclust.train import evaluate as evaluate_model
+
+    trained = Run.open(run)
+    model = trained.load_model()
+    window, stride = trained.card.window, trained.card.stride
+    dataset = open_dataset(trained.data if data is None else data, window, stride)
+    _say_skipped(dataset)
+    seen, held_out = split_subjects(dataset, trained.hold_out if data is None else ())
+    parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
+    scores = {name: evaluate_model(model, part).metrics for name, part in parts.items()}
+    if json:
+        first, *others = scores.items()
+        print_json(
+            {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1], **dict(others)}
+        )
+    else:
+        keys = list(next(iter(scores.values())))
+        rows = [[name, *(score.get(key) for key in keys)] for name, score in scores.items()]
+        print_rows(["windows of", *keys], rows)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; RUN.onnx if left out.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a run as one .onnx file and check it: edgeclust export runs/watch-hard-0."""
+    from edgeclust.export import export_model
+    from edgeclust.har_data import open_dataset
+    from edgeclust.train import Run
+    from edgeclust.train.run import library_versions
+
+    trained = Run.open(run)
+    model = trained.load_model()
+    dataset = open_dataset(trained.data, trained.card.window, trained.card.stride)
+    report = export_model(
+        model,
+        out or run.with_name(run.name + ".onnx"),
+        dataset,
+        training=trained.summary(),
+        versions=library_versions(),
+    )
+    if json:
+        print_json(report.to_json())
+    else:
+        print_facts("exported", report.to_json())
+        remark(f"next: edgeclust label {report.model} recording.csv --freeze")
+
+
+@app.command()
+def inspect(model: Model, json: Json = False) -> None:
+    """Say what a model file holds: edgeclust inspect model.onnx."""
+    from edgeclust.encoder import OnnxEncoder
+
+    metadata = OnnxEncoder(model).metadata
+    facts: dict[str, Any] = {
+        "model": str(model),
+        "size_bytes": model.stat().st_size,
+        "data": metadata.data,
+        "rate_hz": metadata.rate_hz,
+        "window": metadata.window,
+        "stride": metadata.stride,
+        "channels": [f"{channel.name} ({channel.unit})" for channel in metadata.channels],
+        "mount": metadata.mount,
+        "n_clusters": len(metadata.counts),
+        "n_features": metadata.centroids.shape[1],
+        "sigma": metadata.sigma,
+        "prior": list(metadata.prior),
+        "counts": list(metadata.counts),
+        "radii": list(metadata.radii),
+        "names": list(metadata.names),
+    }
+    if json:
+        print_json(facts | {"training": metadata.training, "versions": metadata.versions})
+        return
+    print_facts(str(model), facts)
+    print_facts("training", metadata.training | metadata.versions)
+
+
+@app.command()
+def label(
+    model: Model,
+    input: Annotated[
+        str, typer.Argument(help="CSV of samples whose header names the channels; - is stdin.")
+    ] = "-",
+    freeze: Annotated[
+        bool, typer.Option("--freeze", help="Keep the centroids as exported.")
+    ] = False,
+    format: Annotated[EventFormat, typer.Option(help="How to print.")] = EventFormat.jsonl,
+) -> None:
+    """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
+
+    Columns beside the model's channels are ignored; a column 'time' in seconds is optional.
+    """
+    labeler = Labeler.open(model)
+    if not freeze:
+        remark("this version labels with fixed centroids, as with --freeze")
+    metadata = labeler.metadata
+    source = "standard input" if input == "-" else input
+    # Every window ends where a chunk ends, so its label is out as soon as its last sample is in.
+    chunk = gcd(metadata.window, metadata.stride)
+    write = _event_writer(format)
+    n_samples = 0
+    with _open_text(input) as lines:
+        for samples, t in read_samples(lines, metadata.channel_names, source=source, chunk=chunk):
+            n_samples += len(samples)
+            for event in labeler.push(samples, t):
+                write(event.to_json())
+    if not labeler.n_windows:
+        raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
+    if labeler.n_skipped:
+        remark(
+            f"skipped {labeler.n_skipped} of {labeler.n_windows} windows: "
+            "they hold NaN, infinity or empty cells"
+        )
+
+
+def split_subjects(
+    dataset: "WindowedDataset", held_out: tuple[str, ...]
+) -> "tuple[WindowedDataset, WindowedDataset | None]":
+    """Return the data of the other subjects, and those of the subjects held out."""
+    if not held_out:
+        return dataset, None
+    others = [subject for subject in dataset.subjects if subject not in held_out]
+    if not others:
+        raise ConfigError("hold_out should leave at least one subject to train on")
+    return dataset.select_subjects(others), dataset.select_subjects(held_out)
+
+
+def _first_line(text: str | None) -> str:
+    """Return the first line of a docstring."""
+    return (text or "").strip().partition("\n")[0]
+
+
+def _parse_sigma(text: str) -> float | None:
+    """Return a fixed sigma, or None for a calibrated one."""
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"sigma should be a number above 0 or 'auto', got {text!r}") from error
+
+
+def _say_skipped(dataset: "WindowedDataset") -> None:
+    """Say how many windows are left out."""
+    if dataset.n_skipped:
+        remark(f"skipped {dataset.n_skipped} windows: they hold NaN, infinity or empty cells")
+
+
+@contextmanager
+def _open_text(source: str) -> Iterator[io.TextIOWrapper]:
+    """Open a CSV file, or standard input for '-', to be read line by line as it grows."""
+    if source == "-":
+        text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
+        yield text
+        text.detach()
+    else:
+        with open(source, encoding="utf-8-sig", newline="") as text:
+            yield text
+
+
+def _event_writer(format: EventFormat) -> Callable[[dict[str, Any]], None]:
+    """Return what prints an event at once, in a format."""
+    if format is EventFormat.jsonl:
+        return print_json
+    columns = [field.name for field in fields(LabelEvent)]
+    rows = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    rows.writeheader()
+
+    def write(event: dict[str, Any]) -> None:
+        rows.writerow(event)
+        sys.stdout.flush()
+
+    return write

@@ -1,0 +1,107 @@
+"""Clusters in embedding space: which one a window is nearest to, and how surely."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Centroids with the scale and the prior that turn distances into costs.
+
+    Parameters
+    ----------
+    centroids : float32 array of shape (n_clusters, n_features)
+        One centre a cluster, in the units of the embedding.
+    sigma : float
+        Scale of a squared distance, above 0: a cluster is a Gaussian of variance sigma / 2.
+    log_prior : float64 array of shape (n_clusters,)
+        Natural log of the expected share of windows in each cluster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust import Clusters
+    >>> clusters = Clusters(np.float32([[0.0], [10.0]]), sigma=2.0, log_prior=np.log([0.5, 0.5]))
+    >>> clusters.predict(np.float32([[1.0], [7.0]])).tolist()
+    [0, 1]
+    """
+
+    centroids: NDArray[np.float32]
+    sigma: float
+    log_prior: NDArray[np.float64]
+
+    @property
+    def n_clusters(self) -> int:
+        """How many clusters there are."""
+        return len(self.centroids)
+
+    def squared_distances(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Squared Euclidean distance of each window to each centroid.
+
+        Parameters
+        ----------
+        embedding : float32 array of shape (n_windows, n_features)
+            Embedded windows. Not modified.
+
+        Returns
+        -------
+        squared : float64 array of shape (n_windows, n_clusters)
+        """
+        # Differences first, in float64: the expanded square would cancel near a centroid.
+        centroids = self.centroids.astype(np.float64)
+        squared = np.empty((len(embedding), self.n_clusters))
+        for k, centroid in enumerate(centroids):
+            difference = embedding - centroid
+            squared[:, k] = np.einsum("nf,nf->n", difference, difference)
+        return squared
+
+    def cost(self, squared: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Negative log-likelihood in nats, up to a constant, from squared distances.
+
+        Parameters
+        ----------
+        squared : float64 array of shape (n_windows, n_clusters)
+            As `squared_distances` returns it.
+
+        Returns
+        -------
+        cost : float64 array of shape (n_windows, n_clusters)
+            ``squared / sigma - log_prior``.
+        """
+        return squared / self.sigma - self.log_prior
+
+    def predict(self, embedding: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Label each window by its cheapest cluster, with no regularisation and no learning.
+
+        Parameters
+        ----------
+        embedding : float32 array of shape (n_windows, n_features)
+            Embedded windows. Not modified.
+
+        Returns
+        -------
+        labels : intp array of shape (n_windows,)
+            Cluster index in [0, n_clusters); of equal costs the lower index.
+        """
+        labels: NDArray[np.intp] = self.cost(self.squared_distances(embedding)).argmin(axis=1)
+        return labels
+
+    def posterior(self, squared: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of each cluster given the window, from squared distances.
+
+        Parameters
+        ----------
+        squared : float64 array of shape (n_windows, n_clusters)
+            As `squared_distances` returns it.
+
+        Returns
+        -------
+        posterior : float64 array of shape (n_windows, n_clusters)
+            Rows in [0, 1] that sum to 1.
+        """
+        cost = self.cost(squared)
+        likelihood = np.exp(cost.min(axis=1, keepdims=True) - cost)
+        share: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
+        return share

@@ -1,0 +1,163 @@
+"""What the command line shows: results on stdout, progress and remarks on stderr."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from edgeclust.errors import EdgeclustError
+
+if TYPE_CHECKING:
+    from edgeclust.train import EpochReport
+
+N_PLAIN_LINES = 10
+"""Lines of progress that a training prints where stderr is no terminal."""
+
+
+class OneLineErrors(typer.core.TyperGroup):
+    """Commands whose errors are one line on stderr and exit code 1."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; what a user can mend is said, anything else keeps its traceback."""
+        try:
+            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
+        except EdgeclustError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(": ".join(str(part) for part in (error.filename, error.strerror) if part))
+        except Exception as error:
+            # Usage errors; their class is click's or typer's own, as typer's version has it.
+            if not hasattr(error, "format_message"):
+                raise
+            fail(error.format_message())
+
+
+def fail(message: str) -> None:
+    """Say in one line what was wrong and exit with 1."""
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(1)
+
+
+def remark(message: str) -> None:
+    """Say something beside the results."""
+    typer.echo(message, err=True)
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print one JSON object."""
+    typer.echo(json.dumps(content, allow_nan=False))
+
+
+def print_facts(title: str, facts: Mapping[str, Any]) -> None:
+    """Print a table of names and values."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in facts.items():
+        table.add_row(name, format_value(value))
+    _print_table(table)
+
+
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table with a header."""
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(format_value(value) for value in row))
+    _print_table(table)
+
+
+def _print_table(table: Table) -> None:
+    """Print a table, in full also where no terminal says how wide it is."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    console.print(table)
+
+
+def format_value(value: Any) -> str:
+    """Return a value as a person reads it."""
+    match value:
+        case float():
+            return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+        case bool() | str():
+            return str(value)
+        case int():
+            return f"{value:,}"
+        case list() | tuple():
+            return ", ".join(format_value(entry) for entry in value)
+        case None:
+            return "-"
+    return str(value)
+
+
+@contextmanager
+def training_progress() -> Iterator[
+    tuple[Callable[["EpochReport"], None], Callable[[int, int], None]]
+]:
+    """Show a training on stderr: a bar on a terminal, else a few lines.
+
+    Yields
+    ------
+    on_epoch, on_step : callables
+        To hand to the training.
+    """
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("training"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("training", state="")
+
+    def on_epoch(report: "EpochReport") -> None:
+        state = (
+            f"epoch {report.epoch}/{report.n_epochs}  loss {report.loss:.3f}  "
+            f"clusters used {report.metrics['clusters_used']}  "
+            f"{report.windows_per_s:,.0f} windows/s"
+        )
+        bar.update(task, state=state)
+        every = max(1, report.n_epochs // N_PLAIN_LINES)
+        if bar.disable and (report.epoch % every == 0 or report.epoch == report.n_epochs):
+            remark(state)
+
+    def on_step(n_done: int, n_planned: int) -> None:
+        bar.update(task, completed=n_done, total=n_planned)
+
+    with bar:
+        yield on_epoch, on_step
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second interrupts at once.
+
+    Yields
+    ------
+    should_stop : callable
+        Says whether the wish was made.
+    """
+    asked = False
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        remark("stopping after this step, the run is kept")
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, ask) for number in numbers]
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

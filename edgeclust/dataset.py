@@ -1,0 +1,292 @@
+"""What the training core sees, whatever the data: recordings kept whole, windows cut as views."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.errors import DataError
+from edgeclust.windows import check_window, window_starts
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One column of a recording."""
+
+    name: str
+    unit: str  # as the data hold it, "g" and "rad/s" by convention
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a data set: its sensors, its classes and its usual windows."""
+
+    name: str
+    rate_hz: float
+    channels: tuple[Channel, ...]
+    window: int  # samples
+    stride: int  # samples
+    classes: tuple[str, ...] = ()
+    mount: str = "unknown"
+    source: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        """Check what everything else relies on."""
+        if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
+            raise DataError(f"rate_hz of {self.name!r} should be above 0 Hz, got {self.rate_hz}")
+        names = self.channel_names
+        if not names or len(set(names)) < len(names):
+            raise DataError(f"channels of {self.name!r} should be named, each once, got {names}")
+        check_window(self.window, self.stride)
+
+    @property
+    def channel_names(self) -> list[str]:
+        """Names of the channels, in their order."""
+        return [channel.name for channel in self.channels]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card as the object that a ``dataset.json`` holds."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Any, where: str) -> "Card":
+        """Read a card from the object that a ``dataset.json`` holds.
+
+        Parameters
+        ----------
+        content : object
+            What the JSON text held. Keys that a card does not have are left alone.
+        where : str
+            The file, for the messages.
+
+        Raises
+        ------
+        DataError
+            If a key is missing or holds something of another kind.
+        """
+        try:
+            return cls(
+                name=str(content["name"]),
+                rate_hz=float(content["rate_hz"]),
+                channels=tuple(
+                    Channel(str(c["name"]), str(c["unit"])) for c in content["channels"]
+                ),
+                window=int(content["window"]),
+                stride=int(content["stride"]),
+                classes=tuple(str(name) for name in content.get("classes", ())),
+                **{
+                    key: str(content[key])
+                    for key in ("mount", "source", "licence")
+                    if key in content
+                },
+            )
+        except KeyError as error:
+            raise DataError(f"{where}: the key {error} is missing") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{where}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One uninterrupted recording of one person.
+
+    Parameters
+    ----------
+    signal : float32 array of shape (n_channels, n_samples)
+        Samples in the card's units; NaN where a sample is missing.
+    subject : str
+        Who wore the sensor.
+    session : str
+        Which of the subject's recordings it is.
+    labels : int array of shape (n_samples,), optional
+        Index of the class at each sample, -1 where unknown. Left out: all unknown.
+    """
+
+    signal: NDArray[np.float32]
+    subject: str
+    session: str
+    labels: NDArray[np.integer[Any]] | None = None
+
+
+class Dataset(Protocol):
+    """What training needs of any data."""
+
+    @property
+    def card(self) -> Card:
+        """What the windows are."""
+
+    @property
+    def labels(self) -> NDArray[np.intp]:
+        """Class of each window, -1 where unknown."""
+
+    @property
+    def groups(self) -> NDArray[np.str_]:
+        """Subject of each window."""
+
+    def __len__(self) -> int:
+        """Return how many windows there are."""
+
+    def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the windows of some indices, of shape (n, n_channels, *shape)."""
+
+
+class WindowedDataset:
+    """Windows over whole recordings, cut when they are gathered.
+
+    Windows never cross recordings. A window is labelled when all of its samples have one known
+    class. Windows that hold NaN or infinity are left out and counted.
+
+    Parameters
+    ----------
+    card : Card
+        What the recordings are.
+    recordings : sequence of Recording
+        Kept as they are, not copied.
+    window, stride : int, optional
+        Length of a window and the step between two in samples; the card's when left out.
+
+    Attributes
+    ----------
+    card : Card
+        With the window and the stride in use.
+    labels : intp array of shape (n_windows,)
+        Class of each window, -1 where unknown.
+    groups : str array of shape (n_windows,)
+        Subject of each window.
+    n_skipped : int
+        Windows left out for NaN or infinity.
+
+    Raises
+    ------
+    DataError
+        If no recording holds a whole window of finite samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust import Card, Channel, Recording, WindowedDataset
+    >>> card = Card("toy", 50.0, (Channel("ax", "g"),), window=4, stride=2)
+    >>> signal = np.arange(10, dtype=np.float32)[None]
+    >>> dataset = WindowedDataset(card, [Recording(signal, subject="1", session="a")])
+    >>> dataset.gather(np.array([0, 3]))[:, 0].tolist()
+    [[0.0, 1.0, 2.0, 3.0], [6.0, 7.0, 8.0, 9.0]]
+    """
+
+    def __init__(
+        self,
+        card: Card,
+        recordings: Sequence[Recording],
+        window: int | None = None,
+        stride: int | None = None,
+    ) -> None:
+        self.card = replace(
+            card,
+            window=card.window if window is None else window,
+            stride=card.stride if stride is None else stride,
+        )
+        self.recordings = recordings
+        length = self.card.window
+        cuts = [window_starts(r.signal.shape[1], length, self.card.stride) for r in recordings]
+        usable = [
+            _finite_windows(recording.signal, starts, length)
+            for recording, starts in zip(recordings, cuts, strict=True)
+        ]
+        self.n_skipped = sum(int((~finite).sum()) for finite in usable)
+        kept = [starts[finite] for starts, finite in zip(cuts, usable, strict=True)]
+        if not any(len(starts) for starts in kept):
+            raise DataError(self._why_empty())
+        self.starts = np.concatenate(kept)
+        self.recording_indices = np.repeat(np.arange(len(recordings)), [len(s) for s in kept])
+        self.labels = np.concatenate(
+            [_window_labels(r, s, length) for r, s in zip(recordings, kept, strict=True)]
+        )
+
+    def __len__(self) -> int:
+        """Return how many windows there are."""
+        return len(self.starts)
+
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        """Subject of each window."""
+        subjects = np.array([recording.subject for recording in self.recordings])
+        return subjects[self.recording_indices]
+
+    @property
+    def subjects(self) -> list[str]:
+        """All subjects, sorted, numbers by their value."""
+        return sorted({r.subject for r in self.recordings}, key=lambda s: (len(s), s))
+
+    def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Copy the windows of some indices out of their recordings.
+
+        Parameters
+        ----------
+        indices : intp array of shape (n,)
+            Window indices in [0, len(self)), in any order.
+
+        Returns
+        -------
+        windows : float32 array of shape (n, n_channels, window)
+        """
+        length = self.card.window
+        windows = np.empty((len(indices), len(self.card.channels), length), np.float32)
+        starts, sources = self.starts[indices].tolist(), self.recording_indices[indices].tolist()
+        for row, (start, source) in enumerate(zip(starts, sources, strict=True)):
+            windows[row] = self.recordings[source].signal[:, start : start + length]
+        return windows
+
+    def select_subjects(self, subjects: Sequence[str]) -> "WindowedDataset":
+        """Return the data set of some subjects' recordings, cut alike.
+
+        Parameters
+        ----------
+        subjects : sequence of str
+            Subjects to keep.
+
+        Raises
+        ------
+        DataError
+            If a subject is not in the data.
+        """
+        unknown = sorted(set(subjects) - set(self.subjects))
+        if unknown:
+            raise DataError(
+                f"no subject {', '.join(unknown)} in {self.card.name!r}; "
+                f"there are {', '.join(self.subjects)}"
+            )
+        recordings = [r for r in self.recordings if r.subject in subjects]
+        return WindowedDataset(self.card, recordings)
+
+    def _why_empty(self) -> str:
+        """Say why there is not one window."""
+        name = self.card.name
+        if self.n_skipped:
+            return f"every window of {name!r} holds NaN or infinity ({self.n_skipped} windows)"
+        longest = max((r.signal.shape[1] for r in self.recordings), default=0)
+        return (
+            f"no recording of {name!r} holds a whole window of {self.card.window} samples: "
+            f"the longest of {len(self.recordings)} has {longest}"
+        )
+
+
+def _finite_windows(
+    signal: NDArray[np.float32], starts: NDArray[np.intp], window: int
+) -> NDArray[np.bool_]:
+    """Tell which windows hold finite samples alone."""
+    bad = np.concatenate([[0], np.cumsum(~np.isfinite(signal).all(axis=0))])
+    finite: NDArray[np.bool_] = bad[starts + window] == bad[starts]
+    return finite
+
+
+def _window_labels(recording: Recording, starts: NDArray[np.intp], window: int) -> NDArray[np.intp]:
+    """Label windows that lie inside one run of one class; -1 for all others."""
+    if recording.labels is None or not len(starts):
+        return np.full(len(starts), -1, np.intp)
+    changes = np.concatenate([[0], np.cumsum(np.diff(recording.labels) != 0)])
+    pure = changes[starts] == changes[starts + window - 1]
+    return np.where(pure, recording.labels[starts], -1).astype(np.intp)

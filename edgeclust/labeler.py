@@ -1,0 +1,213 @@
+"""Label a live stream with an exported model: samples in at any chunking, labelled windows out."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.encoder import OnnxEncoder
+from edgeclust.errors import DataError
+from edgeclust.samples import check_rate
+from edgeclust.windows import WindowCutter
+
+
+@dataclass(frozen=True)
+class LabelEvent:
+    """The label of one window of a stream.
+
+    Parameters
+    ----------
+    t : float
+        Seconds of the window's first sample: its time stamp, or its index over the rate.
+    cluster : int
+        Index of the cluster, in [0, n_clusters).
+    name : str or None
+        What the cluster is called.
+    distance : float
+        Euclidean distance of the window's embedding to the cluster's centroid.
+    confidence : float
+        Posterior probability of the cluster, in [0, 1].
+    novel : bool
+        Whether the distance is beyond the cluster's radius, so beyond that of 99 % of the
+        training windows.
+    """
+
+    t: float
+    cluster: int
+    name: str | None
+    distance: float
+    confidence: float
+    novel: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the event as the object that ``edgeclust label`` prints."""
+        return asdict(self)
+
+
+class Labeler:
+    """Label a stream window by window, in fixed memory, with numpy and onnxruntime alone.
+
+    Parameters
+    ----------
+    encoder : OnnxEncoder
+        An open model file.
+
+    Attributes
+    ----------
+    metadata : ModelMetadata
+        What the model file says of itself.
+    n_windows, n_skipped : int
+        Windows seen so far, and those of them left unlabelled for NaN or infinity.
+
+    Examples
+    --------
+    Open an exported file and push samples as they come::
+
+        labeler = Labeler.open("model.onnx")
+        for samples in sensor:  # float32 arrays of shape (n_samples, n_channels)
+            for event in labeler.push(samples):
+                print(event.t, event.cluster)
+    """
+
+    def __init__(self, encoder: OnnxEncoder) -> None:
+        self._encoder = encoder
+        self.metadata = metadata = encoder.metadata
+        self._clusters = metadata.clusters
+        self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
+        # Time stamps are cut alike; float32 could not tell samples apart after a few days.
+        self._stamps = WindowCutter(1, metadata.window, metadata.stride, dtype=np.float64)
+        self._n_samples = 0
+        self._stamped: bool | None = None
+        self.n_windows = 0
+        self.n_skipped = 0
+
+    @classmethod
+    def open(cls, model: Path | str, *, threads: int = 1) -> "Labeler":
+        """Open a model file.
+
+        Parameters
+        ----------
+        model : Path or str
+            A ``.onnx`` file that ``edgeclust export`` wrote.
+        threads : int
+            Threads of the onnxruntime session.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is missing, damaged, no ONNX, or no model of this library.
+        """
+        return cls(OnnxEncoder(model, threads=threads))
+
+    def push(
+        self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None
+    ) -> list[LabelEvent]:
+        """Take the next samples of the stream and label the windows they complete.
+
+        The centroids stay as exported. However the samples are chunked, the events are the same.
+
+        Parameters
+        ----------
+        samples : float array of shape (n_samples, n_channels)
+            Samples in the model's units and rate, channels in the model's order. A window that
+            holds NaN or infinity is counted in `n_skipped` and gets no event. Not modified.
+        t : float64 array of shape (n_samples,), optional
+            Seconds of each sample, given with every call or with none. Left out: the index of
+            the sample in the stream, divided by the rate.
+
+        Returns
+        -------
+        events : list of LabelEvent
+            In the order of time.
+
+        Raises
+        ------
+        DataError
+            If the samples have another number of channels, if `t` has another length, comes
+            with some calls only, or shows another rate than the model's.
+        """
+        samples = np.asarray(samples, dtype=np.float32)
+        channels = self.metadata.channel_names
+        if samples.ndim != 2 or samples.shape[1] != len(channels):
+            raise DataError(
+                f"samples should have shape (n_samples, {len(channels)}) for the channels "
+                f"{', '.join(channels)}, got shape {samples.shape}"
+            )
+        stamps = self._cut_stamps(len(samples), t)
+        windows = self._samples.push(samples)
+        return [
+            event
+            for (_, window), (_, window_stamps) in zip(windows, stamps, strict=True)
+            if (event := self._label(window, window_stamps[0])) is not None
+        ]
+
+    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Label windows that are already cut; nothing is remembered of them.
+
+        Parameters
+        ----------
+        windows : float array of shape (n_windows, n_channels, window)
+            Finite samples in the model's units and rate. Not modified.
+
+        Returns
+        -------
+        labels : intp array of shape (n_windows,)
+            Cluster indices in [0, n_clusters).
+
+        Raises
+        ------
+        DataError
+            If the shape is not the model's, or if a window holds NaN or infinity.
+        """
+        windows = np.asarray(windows, dtype=np.float32)
+        shape = (len(self.metadata.channels), self.metadata.window)
+        if windows.ndim != 3 or windows.shape[1:] != shape:
+            raise DataError(
+                f"windows should have shape (n_windows, {shape[0]}, {shape[1]}), "
+                f"got {windows.shape}"
+            )
+        bad = np.flatnonzero(~np.isfinite(windows).all(axis=(1, 2)))
+        if len(bad):
+            raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
+        return self._clusters.predict(self._encoder.embed(windows))
+
+    def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
+        """Label one window of the stream; None when it holds NaN or infinity."""
+        if self.n_windows == 0 and self._stamped:
+            check_rate(stamps, self.metadata.rate_hz, "the stream")
+        self.n_windows += 1
+        if not np.isfinite(window).all():
+            self.n_skipped += 1
+            return None
+        # One window at a time, so that no chunking changes the last digit of a distance.
+        squared = self._clusters.squared_distances(self._encoder.embed(window[None]))
+        posterior = self._clusters.posterior(squared)[0]
+        cluster = int(posterior.argmax())
+        distance = float(np.sqrt(squared[0, cluster]))
+        return LabelEvent(
+            t=float(stamps[0]),
+            cluster=cluster,
+            name=self.metadata.names[cluster],
+            distance=distance,
+            confidence=float(posterior[cluster]),
+            novel=distance > self.metadata.radii[cluster],
+        )
+
+    def _cut_stamps(
+        self, n_samples: int, t: NDArray[np.float64] | None
+    ) -> list[tuple[int, NDArray[np.float64]]]:
+        """Cut the time stamps as the samples are cut, counting where there are none."""
+        if n_samples and self._stamped is not None and self._stamped != (t is not None):
+            raise DataError("t should be given with every call of push or with none")
+        if t is None:
+            stamps = np.arange(self._n_samples, self._n_samples + n_samples) / self.metadata.rate_hz
+        else:
+            stamps = np.asarray(t, dtype=np.float64)
+            if stamps.shape != (n_samples,):
+                raise DataError(f"t should have shape ({n_samples},), got {stamps.shape}")
+        if n_samples:
+            self._stamped = t is not None
+        self._n_samples += n_samples
+        return self._stamps.push(stamps[:, None])

@@ -1,0 +1,165 @@
+"""The JSON that a model file carries: all that a device has to know beside the network."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.clusters import Clusters
+from edgeclust.dataset import Channel
+from edgeclust.errors import ModelFileError
+
+PROPERTY = "edgeclust"
+"""Name of the ONNX metadata property that holds the JSON."""
+
+INPUT, OUTPUT = "window", "embedding"
+"""Names of the graph's input (batch, n_channels, window) and output (batch, n_features)."""
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What stands under the property ``edgeclust`` of a model file.
+
+    Parameters
+    ----------
+    data : str
+        Name of the data set it was trained on.
+    rate_hz : float
+        Samples a second that the model expects, above 0.
+    window, stride : int
+        Length of a window and the step between two, in samples.
+    channels : tuple of Channel
+        The channels in the order of the network's input, with their units.
+    mount : str
+        Where the sensor is worn.
+    sigma : float
+        Scale of squared distances, above 0.
+    prior : tuple of float
+        Expected share of windows in each cluster; sums to 1.
+    centroids : float32 array of shape (n_clusters, n_features)
+        Cluster centres in the embedding.
+    counts : tuple of int
+        Training windows in each cluster.
+    radii : tuple of float
+        Distance from the centroid within which 99 % of a cluster's training windows lie.
+    names : tuple of str or None
+        What the clusters are called; None where unnamed.
+    alignment : None
+        Reference of the gravity alignment; None when the model was trained without.
+    training : dict
+        How it was trained and how it did.
+    versions : dict
+        Versions of the libraries that made it.
+    """
+
+    data: str
+    rate_hz: float
+    window: int
+    stride: int
+    channels: tuple[Channel, ...]
+    mount: str
+    sigma: float
+    prior: tuple[float, ...]
+    centroids: NDArray[np.float32]
+    counts: tuple[int, ...]
+    radii: tuple[float, ...]
+    names: tuple[str | None, ...]
+    alignment: None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        n_clusters = len(self.centroids)
+        if self.centroids.ndim != 2 or not n_clusters or not np.isfinite(self.centroids).all():
+            raise ModelFileError("centroids should be a table of finite numbers")
+        for name in ("prior", "counts", "radii", "names"):
+            if len(getattr(self, name)) != n_clusters:
+                raise ModelFileError(
+                    f"{name} should have {n_clusters} entries, one for each centroid, "
+                    f"got {len(getattr(self, name))}"
+                )
+        for name in ("rate_hz", "window", "stride", "sigma"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ModelFileError(f"{name} should be above 0, got {value}")
+        if not all(share > 0 for share in self.prior):
+            raise ModelFileError(f"prior should hold shares above 0, got {self.prior}")
+        if not self.channels:
+            raise ModelFileError("channels should name at least one channel")
+
+    @property
+    def clusters(self) -> Clusters:
+        """The clusters, ready to label embeddings."""
+        return Clusters(self.centroids, self.sigma, np.log(self.prior))
+
+    @property
+    def channel_names(self) -> list[str]:
+        """Names of the channels, in the order of the network's input."""
+        return [channel.name for channel in self.channels]
+
+    def to_json(self) -> str:
+        """Return the text that stands in the model file; keys sorted, so it is reproducible."""
+        content = asdict(self) | {
+            "schema_version": SCHEMA_VERSION,
+            "centroids": self.centroids.tolist(),
+        }
+        return json.dumps(content, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelMetadata":
+        """Read the text of a model file.
+
+        Parameters
+        ----------
+        text : str
+            The JSON under the property ``edgeclust``.
+
+        Raises
+        ------
+        ModelFileError
+            If it is no such JSON, comes from a newer version, or its parts do not fit.
+
+        Examples
+        --------
+        >>> from edgeclust.model_file import ModelMetadata
+        >>> ModelMetadata.from_json('{"schema_version": 99}')
+        Traceback (most recent call last):
+        edgeclust.errors.ModelFileError: its metadata has version 99, this edgeclust reads 1: \
+install a newer edgeclust
+        """
+        try:
+            content = json.loads(text)
+            version = int(content["schema_version"])
+            if version > SCHEMA_VERSION:
+                raise ModelFileError(
+                    f"its metadata has version {version}, this edgeclust reads {SCHEMA_VERSION}: "
+                    "install a newer edgeclust"
+                )
+            return cls(
+                data=str(content["data"]),
+                rate_hz=float(content["rate_hz"]),
+                window=int(content["window"]),
+                stride=int(content["stride"]),
+                channels=tuple(
+                    Channel(str(c["name"]), str(c["unit"])) for c in content["channels"]
+                ),
+                mount=str(content["mount"]),
+                sigma=float(content["sigma"]),
+                prior=tuple(float(share) for share in content["prior"]),
+                centroids=np.array(content["centroids"], dtype=np.float32),
+                counts=tuple(int(count) for count in content["counts"]),
+                radii=tuple(float(radius) for radius in content["radii"]),
+                names=tuple(None if name is None else str(name) for name in content["names"]),
+                training=dict(content["training"]),
+                versions=dict(content["versions"]),
+            )
+        except KeyError as error:
+            raise ModelFileError(f"its metadata lacks the key {error}") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ModelFileError(f"its metadata cannot be read: {error}") from error

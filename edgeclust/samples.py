@@ -1,0 +1,150 @@
+"""Read samples from CSV text as it arrives: a file, or a pipe that never ends."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.errors import DataError
+
+RATE_TOLERANCE = 0.1
+"""How far, relatively, the time stamps may be from the expected rate."""
+
+Chunk = tuple[NDArray[np.float32], NDArray[np.float64] | None]
+
+
+def read_samples(
+    lines: Iterable[str], channels: Sequence[str], *, source: str, chunk: int = 1024
+) -> Iterator[Chunk]:
+    """Read the columns of some channels, a chunk of samples at a time.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        Text lines of a CSV: first a header that names the columns, then one sample a line. Extra
+        columns are ignored, blank lines skipped. An empty cell or ``nan`` is a missing value.
+    channels : sequence of str
+        Columns to read, in the order wanted.
+    source : str
+        What to call the text in messages: the file, or ``standard input``.
+    chunk : int
+        Samples of a chunk, at least 1; only the last may be shorter.
+
+    Yields
+    ------
+    samples : float32 array of shape (chunk, n_channels)
+        NaN where a value is missing.
+    t : float64 array of shape (chunk,) or None
+        Seconds, from the column ``time``; None where the text has no such column.
+
+    Raises
+    ------
+    DataError
+        If the text is empty, a channel has no column, or a cell is no number; the message says
+        which line and column.
+
+    Examples
+    --------
+    >>> from edgeclust.samples import read_samples
+    >>> text = ["time,az,ax", "0.00,1.0,0.1", "0.02,0.9,0.2"]
+    >>> for samples, t in read_samples(text, ["ax", "az"], source="example"):
+    ...     print(samples.tolist(), t.tolist())
+    [[0.10000000149011612, 1.0], [0.20000000298023224, 0.8999999761581421]] [0.0, 0.02]
+    """
+    rows = csv.reader(lines)
+    try:
+        header = next(rows, None)
+        if header is None:
+            raise DataError(f"{source}: is empty; a header line with the channel names is expected")
+        columns = [name.strip() for name in header]
+        columns[0] = columns[0].removeprefix("\ufeff")
+        missing = [name for name in channels if name not in columns]
+        if missing:
+            raise DataError(
+                f"{source}: has no column {', '.join(missing)}; its columns are "
+                f"{', '.join(columns)}"
+            )
+        timed = "time" in columns
+        wanted = [columns.index(name) for name in [*channels, *(["time"] if timed else [])]]
+        values: list[list[float]] = []
+        for row in rows:
+            if not row:
+                continue
+            values.append(_numbers(row, wanted, columns, f"{source}, line {rows.line_num}"))
+            if len(values) == chunk:
+                yield _as_chunk(values, timed)
+                values = []
+        if values:
+            yield _as_chunk(values, timed)
+    except csv.Error as error:
+        raise DataError(f"{source}, line {rows.line_num}: is no CSV: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{source}: is no UTF-8 text: {error}") from error
+
+
+def check_rate(t: NDArray[np.float64], rate_hz: float, source: str) -> None:
+    """Refuse time stamps that show another sampling rate.
+
+    Parameters
+    ----------
+    t : float64 array of shape (n_samples,)
+        Time of each sample in seconds. The median step counts, so single gaps do no harm.
+    rate_hz : float
+        The rate expected, above 0.
+    source : str
+        What the stamps belong to, named in the message.
+
+    Raises
+    ------
+    DataError
+        If the rate is off by more than a tenth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.samples import check_rate
+    >>> check_rate(np.arange(10) / 25, 50.0, "walk.csv")
+    Traceback (most recent call last):
+    edgeclust.errors.DataError: walk.csv: its time stamps show 25 Hz, 50 Hz is expected: \
+resample it first (time is in seconds)
+    """
+    if len(t) < 2:
+        return
+    step = float(np.median(np.diff(t)))
+    if not abs(step * rate_hz - 1) <= RATE_TOLERANCE:
+        rate = f"{1 / step:.4g} Hz" if step > 0 else f"a step of {step:.4g} s"
+        raise DataError(
+            f"{source}: its time stamps show {rate}, {rate_hz:g} Hz is expected: "
+            "resample it first (time is in seconds)"
+        )
+
+
+def _numbers(row: list[str], wanted: list[int], columns: list[str], where: str) -> list[float]:
+    """Turn the wanted cells of one row into numbers; an empty one is NaN."""
+    numbers = []
+    for column in wanted:
+        cell = row[column].strip() if column < len(row) else None
+        if cell is None:
+            raise DataError(f"{where}: has {len(row)} cells, the header has {len(columns)}")
+        try:
+            numbers.append(float(cell) if cell else np.nan)
+        except ValueError as error:
+            raise DataError(
+                f"{where}: column {columns[column]} holds {cell!r}, which is no number"
+            ) from error
+        if columns[column] == "time" and not np.isfinite(numbers[-1]):
+            raise DataError(f"{where}: column time holds {cell!r}, seconds are expected")
+    return numbers
+
+
+def _as_chunk(values: list[list[float]], timed: bool) -> Chunk:
+    """Split rows of numbers into the samples and, as last column, their times."""
+    table = np.array(values)
+    # A value beyond float32 becomes infinity, which a window does not survive: as it should be.
+    with np.errstate(over="ignore"):
+        return (
+            (table[:, :-1].astype(np.float32), table[:, -1])
+            if timed
+            else (table.astype(np.float32), None)
+        )

@@ -1,0 +1,25 @@
+"""Learn an encoder and its clusters from recordings nobody labelled."""
+
+from edgeclust.extras import require_extra
+
+require_extra("train", "edgeclust.train", ("torch", "scipy", "sklearn", "safetensors"))
+
+from edgeclust.train.config import TrainConfig  # noqa: E402
+from edgeclust.train.encoders import ENCODERS  # noqa: E402
+from edgeclust.train.evaluate import Evaluation, evaluate  # noqa: E402
+from edgeclust.train.loop import EpochReport, train  # noqa: E402
+from edgeclust.train.methods import METHODS  # noqa: E402
+from edgeclust.train.model import TrainedModel  # noqa: E402
+from edgeclust.train.run import Run  # noqa: E402
+
+__all__ = [
+    "ENCODERS",
+    "METHODS",
+    "EpochReport",
+    "Evaluation",
+    "Run",
+    "TrainConfig",
+    "TrainedModel",
+    "evaluate",
+    "train",
+]

@@ -1,0 +1,69 @@
+"""What a training is asked to do."""
+
+import math
+from dataclasses import dataclass
+
+from edgeclust.errors import ConfigError
+from edgeclust.train.encoders import ENCODERS
+from edgeclust.train.methods import METHODS
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training; the defaults are those of the command line.
+
+    Raises
+    ------
+    ConfigError
+        If a value is outside its range or a name is unknown.
+
+    Examples
+    --------
+    >>> from edgeclust.train import TrainConfig
+    >>> TrainConfig(n_clusters=7, sigma=30.0).method
+    'hard'
+    """
+
+    n_clusters: int
+    method: str = "hard"
+    encoder: str = "filterbank"
+    n_features: int = 32  # length of the embedding
+    sigma: float | None = None  # scale of squared distances; None: calibrated while training
+    epochs: int | None = None  # passes over the data; None: as many as make N_STEPS steps
+    batch_size: int = 256  # windows
+    learning_rate: float = 1e-3
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Check every value once, here."""
+        for name, least in (("n_clusters", 2), ("n_features", 1), ("batch_size", 2), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} should be at least {least}, got {getattr(self, name)}")
+        if self.epochs is not None and self.epochs < 1:
+            raise ConfigError(f"epochs should be at least 1, got {self.epochs}")
+        for name in ("sigma", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} should be above 0, got {value}")
+        for name, known in (("method", METHODS), ("encoder", ENCODERS), ("device", DEVICES)):
+            if getattr(self, name) not in known:
+                raise ConfigError(
+                    f"unknown {name} {getattr(self, name)!r}: known are {', '.join(known)}"
+                )
+
+    def check_windows(self, n_windows: int) -> None:
+        """Refuse data of fewer windows than clusters.
+
+        Raises
+        ------
+        ConfigError
+            If there are.
+        """
+        if self.n_clusters > n_windows:
+            raise ConfigError(
+                f"n_clusters should be at most the number of windows, {n_windows}, "
+                f"got {self.n_clusters}"
+            )

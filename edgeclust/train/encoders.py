@@ -1,0 +1,179 @@
+"""Encoders by name: networks from windows to embeddings, small enough for a wearable."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from edgeclust.errors import ConfigError
+
+
+class Standardize(nn.Module):
+    """Subtract each channel's mean and divide by its standard deviation.
+
+    Part of every encoder, so that the exported graph takes samples as the sensor gives them.
+
+    Parameters
+    ----------
+    mean, std : float32 tensors of shape (n_channels,)
+        In the data's units; `std` above 0.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean[:, None])
+        self.register_buffer("std", std[:, None])
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Map (n, n_channels, window) in the data's units to the same in standard deviations."""
+        return (windows - self.mean) / self.std
+
+
+class FilterBank(nn.Module):
+    """Log power of each channel in bands of frequency, and its slow part, over time.
+
+    Movement repeats, and where a window starts in the repetition says nothing: the power in a
+    band does not depend on it. The slow part keeps the posture. Each filter is a Hann-windowed
+    cosine or sine of `SECONDS`; nothing here is learnt.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of a window.
+    window : int
+        Length of a window in samples; the filters are no longer than it.
+    rate_hz : float
+        Samples a second.
+    """
+
+    SECONDS = 1.28
+    N_BANDS = 12  # up to 9.4 Hz: limbs hardly move faster
+    POWER_FLOOR = 1e-4  # in squared standard deviations, so that silence has a logarithm
+
+    kernel: Tensor
+
+    def __init__(self, n_channels: int, window: int, rate_hz: float) -> None:
+        super().__init__()
+        length = min(window, max(4, round(self.SECONDS * rate_hz)))
+        self.n_channels = n_channels
+        self.n_bands = min(self.N_BANDS, (length - 1) // 2)
+        if self.n_bands < 1:
+            raise ConfigError(f"the encoder filterbank needs windows of 3 samples, got {window}")
+        self.stride = max(1, length // 8)
+        hann = torch.hann_window(length) / torch.hann_window(length).sum()
+        cycles = torch.arange(1, self.n_bands + 1)[:, None] / length
+        phase = 2 * math.pi * cycles * torch.arange(length)
+        kernel = torch.cat([hann * phase.cos(), hann * phase.sin(), hann[None]])
+        self.register_buffer("kernel", kernel[:, None], persistent=False)
+
+    @property
+    def n_outputs(self) -> int:
+        """Channels of the output."""
+        return self.n_channels * (self.n_bands + 1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Map (n, n_channels, window) to (n, n_outputs, n_steps)."""
+        length = windows.shape[-1]
+        filtered = nn.functional.conv1d(
+            windows.reshape(-1, 1, length), self.kernel, stride=self.stride
+        )
+        bands = filtered.reshape(-1, self.n_channels, len(self.kernel), filtered.shape[-1])
+        cosine, sine = bands[:, :, : self.n_bands], bands[:, :, self.n_bands : 2 * self.n_bands]
+        power = torch.log(cosine * cosine + sine * sine + self.POWER_FLOOR)
+        return torch.cat([power.flatten(1, 2), bands[:, :, -1]], dim=1)
+
+
+class MeanOverTime(nn.Module):
+    """Average each feature over the steps of time."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (n, n_features, n_steps) to (n, n_features)."""
+        return features.mean(dim=-1)
+
+
+def build_filterbank(n_channels: int, window: int, rate_hz: float, n_features: int) -> nn.Module:
+    """Build the default: the fixed filter bank, two learnt convolutions, a mean over time."""
+    bank, width = FilterBank(n_channels, window, rate_hz), 64
+    return nn.Sequential(
+        bank,
+        nn.BatchNorm1d(bank.n_outputs),
+        nn.Conv1d(bank.n_outputs, width, kernel_size=1),
+        nn.BatchNorm1d(width),
+        nn.ReLU(),
+        nn.Conv1d(width, width, kernel_size=3, padding=1),
+        nn.BatchNorm1d(width),
+        nn.ReLU(),
+        MeanOverTime(),
+        nn.Linear(width, n_features),
+    )
+
+
+def build_conv(n_channels: int, window: int, rate_hz: float, n_features: int) -> nn.Module:
+    """Build three learnt, strided convolutions straight on the samples, and a mean over time."""
+    layers: list[nn.Module] = []
+    width_in = n_channels
+    for width, kernel_size in ((32, 9), (48, 7), (64, 5)):
+        layers += [
+            nn.Conv1d(width_in, width, kernel_size, stride=2, padding=kernel_size // 2),
+            nn.BatchNorm1d(width),
+            nn.ReLU(),
+        ]
+        width_in = width
+    return nn.Sequential(*layers, MeanOverTime(), nn.Linear(width_in, n_features))
+
+
+ENCODERS: dict[str, Callable[[int, int, float, int], nn.Module]] = {
+    "filterbank": build_filterbank,
+    "conv": build_conv,
+}
+"""Networks by the name that ``edgeclust train --encoder`` takes; they expect standardised input.
+
+Each is built from (n_channels, window, rate_hz, n_features) and maps float32
+(n, n_channels, window) to (n, n_features).
+"""
+
+
+def build_encoder(
+    name: str, mean: Tensor, std: Tensor, window: int, rate_hz: float, n_features: int
+) -> nn.Module:
+    """Build an encoder that takes windows in the data's own units.
+
+    Parameters
+    ----------
+    name : str
+        One of `ENCODERS`.
+    mean, std : float32 tensors of shape (n_channels,)
+        Of the training data, in its units; `std` above 0.
+    window : int
+        Length of a window in samples.
+    rate_hz : float
+        Samples a second.
+    n_features : int
+        Length of the embedding.
+
+    Returns
+    -------
+    encoder : Module
+        Maps float32 (n, n_channels, window) to (n, n_features); freshly initialised from
+        torch's global generator.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from edgeclust.train.encoders import build_encoder, count_parameters
+    >>> encoder = build_encoder("filterbank", torch.zeros(6), torch.ones(6), 200, 50.0, 32)
+    >>> encoder(torch.zeros(3, 6, 200)).shape, count_parameters(encoder) <= 50_000
+    (torch.Size([3, 32]), True)
+    """
+    return nn.Sequential(
+        Standardize(mean, std), ENCODERS[name](len(mean), window, rate_hz, n_features)
+    )
+
+
+def count_parameters(encoder: nn.Module) -> int:
+    """Return how many numbers an encoder learns."""
+    return sum(parameter.numel() for parameter in encoder.parameters())

@@ -1,0 +1,94 @@
+"""What a training yields: an encoder with its clusters."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from edgeclust.clusters import Clusters
+from edgeclust.dataset import Card, Dataset
+
+BLOCK = 1024
+"""Windows embedded at once: enough to be quick, little enough to fit anywhere."""
+
+RADIUS_QUANTILE = 0.99
+"""Share of a cluster's training windows that lie within its radius."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """An encoder with its clusters.
+
+    Parameters
+    ----------
+    card : Card
+        What its windows are: channels, units, rate, window, stride.
+    encoder : Module
+        Maps float32 (n, n_channels, window) in the data's units to (n, n_features).
+    clusters : Clusters
+        In the encoder's embedding.
+    counts : intp array of shape (n_clusters,)
+        Training windows in each cluster.
+    radii : float64 array of shape (n_clusters,)
+        Distance from the centroid within which 99 % of them lie; 0 for an empty cluster.
+    """
+
+    card: Card
+    encoder: nn.Module
+    clusters: Clusters
+    counts: NDArray[np.intp]
+    radii: NDArray[np.float64]
+
+    @classmethod
+    def measured(
+        cls,
+        card: Card,
+        encoder: nn.Module,
+        clusters: Clusters,
+        embedding: NDArray[np.float32],
+    ) -> "TrainedModel":
+        """Count the training windows of each cluster and measure its radius.
+
+        Parameters
+        ----------
+        card, encoder, clusters
+            See the class.
+        embedding : float32 array of shape (n_windows, n_features)
+            Of all training windows.
+        """
+        squared = clusters.squared_distances(embedding)
+        labels = clusters.cost(squared).argmin(axis=1)
+        counts = np.bincount(labels, minlength=clusters.n_clusters)
+        radii = np.zeros(clusters.n_clusters)
+        for k in np.flatnonzero(counts):
+            radii[k] = np.sqrt(np.quantile(squared[labels == k, k], RADIUS_QUANTILE))
+        return cls(card, encoder, clusters, counts, radii)
+
+
+def embed(encoder: nn.Module, dataset: Dataset) -> NDArray[np.float32]:
+    """Embed all windows of a data set as the device will: no gradient, nothing learnt.
+
+    Parameters
+    ----------
+    encoder : Module
+        Any; put back into the mode it was in.
+    dataset : Dataset
+        Windows in the encoder's units.
+
+    Returns
+    -------
+    embedding : float32 array of shape (n_windows, n_features)
+    """
+    device = next(encoder.buffers()).device
+    was_training = encoder.training
+    encoder.eval()
+    blocks = []
+    with torch.inference_mode():
+        for start in range(0, len(dataset), BLOCK):
+            indices = np.arange(start, min(start + BLOCK, len(dataset)))
+            windows = torch.from_numpy(dataset.gather(indices)).to(device)
+            blocks.append(encoder(windows).cpu().numpy())
+    encoder.train(was_training)
+    return np.concatenate(blocks)

@@ -1,0 +1,262 @@
+"""The run folder: settings, weights, metrics and summary of one training, never a pickle."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from edgeclust.clusters import Clusters
+from edgeclust.dataset import Card, WindowedDataset
+from edgeclust.errors import EdgeclustError, RunError
+from edgeclust.files import write_atomically
+from edgeclust.train.config import TrainConfig
+from edgeclust.train.encoders import build_encoder, count_parameters
+from edgeclust.train.loop import EpochReport, train
+from edgeclust.train.model import TrainedModel
+
+CONFIG, MODEL, METRICS, SUMMARY = (
+    "config.json",
+    "model.safetensors",
+    "metrics.jsonl",
+    "summary.json",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the settings it holds.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    data : str
+        What it was trained on: a registered name, or the path of a recordings folder.
+    hold_out : tuple of str
+        Subjects that were kept out of the training.
+    card : Card
+        What its windows are.
+    config : TrainConfig
+        How it was trained.
+    """
+
+    folder: Path
+    data: str
+    hold_out: tuple[str, ...]
+    card: Card
+    config: TrainConfig
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        dataset: WindowedDataset,
+        config: TrainConfig,
+        *,
+        data: str,
+        hold_out: tuple[str, ...] = (),
+        overwrite: bool = False,
+        on_epoch: Callable[[EpochReport], None] = lambda report: None,
+        on_step: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> "Run":
+        """Train and keep all of it in a folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Made here; may exist only when it is empty, or holds a run and `overwrite` is set.
+        dataset : WindowedDataset
+            What to train on, the held-out subjects already left out.
+        config : TrainConfig
+            How to train.
+        data, hold_out
+            See the class.
+        overwrite : bool
+            Replace the run that is there.
+        on_epoch, on_step, should_stop
+            As in `edgeclust.train.train`. A training that is stopped leaves a whole run.
+
+        Returns
+        -------
+        run : Run
+
+        Raises
+        ------
+        ConfigError
+            If the settings do not fit the data; no folder is made then.
+        RunError
+            If the folder is in use.
+        """
+        config.check_windows(len(dataset))
+        _make_folder(folder, overwrite)
+        run = cls(folder, data, hold_out, dataset.card, config)
+        run._write_json(
+            CONFIG,
+            {
+                "data": data,
+                "hold_out": list(hold_out),
+                "card": dataset.card.to_json(),
+                "train": asdict(config),
+                "versions": library_versions(),
+            },
+        )
+        reports: list[EpochReport] = []
+
+        def keep(report: EpochReport) -> None:
+            reports.append(report)
+            lines = [json.dumps(r.to_json(), allow_nan=False) for r in reports]
+            write_atomically(folder / METRICS, ("\n".join(lines) + "\n").encode())
+            on_epoch(report)
+
+        model = train(dataset, config, on_epoch=keep, on_step=on_step, should_stop=should_stop)
+        write_atomically(folder / MODEL, save(_tensors(model)))
+        last = reports[-1]
+        seconds = sum(report.seconds for report in reports)
+        run._write_json(
+            SUMMARY,
+            {
+                "n_clusters": config.n_clusters,
+                **last.metrics,
+                "seconds": round(seconds, 3),
+                "windows_per_s": round(np.mean([r.windows_per_s for r in reports]), 1),
+                "method": config.method,
+                "epochs": last.epoch,
+                "finished": last.epoch == last.n_epochs and not should_stop(),
+                "loss": last.loss,
+                "objective": last.objective,
+                "sigma": last.sigma,
+                "n_parameters": count_parameters(model.encoder),
+                "n_skipped": dataset.n_skipped,
+            },
+        )
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """Open a run folder.
+
+        Raises
+        ------
+        RunError
+            If it is none.
+        """
+        content = _read_json(folder / CONFIG)
+        try:
+            return cls(
+                folder,
+                data=str(content["data"]),
+                hold_out=tuple(str(subject) for subject in content["hold_out"]),
+                card=Card.from_json(content["card"], str(folder / CONFIG)),
+                config=TrainConfig(**content["train"]),
+            )
+        except EdgeclustError:
+            raise
+        except (KeyError, TypeError) as error:
+            raise RunError(f"{folder / CONFIG}: is not the file of a run: {error}") from error
+
+    def load_model(self) -> TrainedModel:
+        """Load the trained model.
+
+        Raises
+        ------
+        RunError
+            If the training left none, or the file is damaged.
+        """
+        path = self.folder / MODEL
+        config, n_channels = self.config, len(self.card.channels)
+        try:
+            tensors = load(path.read_bytes())
+            encoder = build_encoder(
+                config.encoder,
+                torch.zeros(n_channels),
+                torch.ones(n_channels),
+                self.card.window,
+                self.card.rate_hz,
+                config.n_features,
+            )
+            prefix = "encoder."
+            encoder.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+            clusters = Clusters(
+                tensors["centroids"].numpy(), tensors["sigma"].item(), tensors["log_prior"].numpy()
+            )
+            return TrainedModel(
+                self.card,
+                encoder.eval(),
+                clusters,
+                tensors["counts"].numpy(),
+                tensors["radii"].numpy(),
+            )
+        except FileNotFoundError as error:
+            raise RunError(f"{path}: is not there, so the training did not end") from error
+        except (SafetensorError, KeyError, RuntimeError) as error:
+            raise RunError(f"{path}: is damaged or of another model: {error}") from error
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``summary.json`` holds."""
+        return _read_json(self.folder / SUMMARY)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of ``metrics.jsonl``, one for each epoch."""
+        lines = (self.folder / METRICS).read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write one of the folder's JSON files."""
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        write_atomically(self.folder / name, text.encode())
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of what makes a model, by distribution."""
+    return {name: version(name) for name in ("edgeclust", "numpy", "torch")}
+
+
+def _make_folder(folder: Path, overwrite: bool) -> None:
+    """Make the folder of a run, or clear the run that is there when that is asked for."""
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise RunError(f"{folder}: exists and is not empty: use --overwrite or another --out")
+        strangers = {path.name for path in folder.iterdir()} - {CONFIG, MODEL, METRICS, SUMMARY}
+        if strangers or not (folder / CONFIG).is_file():
+            raise RunError(
+                f"{folder}: is not overwritten, it holds other things than a run "
+                f"({', '.join(sorted(strangers)[:3])})"
+            )
+        for path in folder.iterdir():
+            path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _tensors(model: TrainedModel) -> dict[str, torch.Tensor]:
+    """Name everything a model needs to come back."""
+    clusters = model.clusters
+    arrays = {
+        "centroids": clusters.centroids,
+        "sigma": np.array(clusters.sigma),
+        "log_prior": clusters.log_prior,
+        "counts": model.counts,
+        "radii": model.radii,
+    }
+    weights = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    return weights | {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read one of the folder's JSON files."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(f"{path}: is not there, so {path.parent} is no whole run") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path}: is no JSON: {error}") from error
+    return content

@@ -1,0 +1,108 @@
+"""Cut windows out of signals: all at once from a recording, or one by one from a stream."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edgeclust.errors import ConfigError
+
+
+def window_starts(n_samples: int, window: int, stride: int) -> NDArray[np.intp]:
+    """First samples of all whole windows of a recording.
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the recording in samples, at least 0.
+    window, stride : int
+        Length of a window and the step between two, in samples, at least 1.
+
+    Returns
+    -------
+    starts : intp array of shape (n_windows,)
+        Ascending; empty when the recording is shorter than one window.
+
+    Raises
+    ------
+    ConfigError
+        If `window` or `stride` is below 1.
+
+    Examples
+    --------
+    >>> from edgeclust.windows import window_starts
+    >>> window_starts(10, window=4, stride=3).tolist()
+    [0, 3, 6]
+    """
+    check_window(window, stride)
+    return np.arange(0, n_samples - window + 1, stride, dtype=np.intp)
+
+
+def check_window(window: int, stride: int) -> None:
+    """Refuse window lengths and strides that no window can have."""
+    for name, value in (("window", window), ("stride", stride)):
+        if value < 1:
+            raise ConfigError(f"{name} should be at least 1 sample, got {value}")
+
+
+class WindowCutter:
+    """Cut a stream into windows as its samples arrive, in fixed memory.
+
+    However the samples are chunked, the windows are those of `window_starts`.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of a sample.
+    window, stride : int
+        Length of a window and the step between two, in samples, at least 1.
+    dtype : dtype
+        Of the samples and the windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.windows import WindowCutter
+    >>> cutter = WindowCutter(n_channels=1, window=4, stride=2)
+    >>> [start for start, _ in cutter.push(np.zeros((5, 1), np.float32))]
+    [0]
+    >>> [start for start, _ in cutter.push(np.zeros((3, 1), np.float32))]
+    [2, 4]
+    """
+
+    def __init__(
+        self, n_channels: int, window: int, stride: int, dtype: DTypeLike = np.float32
+    ) -> None:
+        check_window(window, stride)
+        self.window = window
+        self.stride = stride
+        self._kept = np.empty((0, n_channels), dtype)
+        self._kept_start = 0  # index in the stream of the first kept sample
+        self._next = 0  # index in the stream of the next window's first sample
+
+    def push(self, samples: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
+        """Take the next samples and return the windows they complete.
+
+        Parameters
+        ----------
+        samples : float32 array of shape (n_samples, n_channels)
+            Any number of samples, none included. Not modified.
+
+        Returns
+        -------
+        windows : list of (start, float32 array of shape (n_channels, window))
+            Index in the stream of each window's first sample, and the window.
+        """
+        kept = np.concatenate([self._kept, samples])
+        end = self._kept_start + len(kept)
+        windows = []
+        while self._next + self.window <= end:
+            offset = self._next - self._kept_start
+            windows.append(
+                (self._next, np.ascontiguousarray(kept[offset : offset + self.window].T))
+            )
+            self._next += self.stride
+        keep_from = min(self._next, end)
+        self._kept = kept[keep_from - self._kept_start :].copy()
+        self._kept_start = keep_from
+        return windows

@@ -1,0 +1,146 @@
+"""Write a trained model as one checked model file."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from edgeclust.dataset import Dataset
+from edgeclust.encoder import OnnxEncoder
+from edgeclust.errors import DataError
+from edgeclust.export.parity import Parity, measure_parity
+from edgeclust.export.to_onnx import encoder_to_onnx
+from edgeclust.files import write_atomically
+from edgeclust.model_file import PROPERTY, ModelMetadata
+from edgeclust.train.model import TrainedModel
+
+N_TIMED = 300
+"""Windows timed one by one for the latency."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote and what it measured.
+
+    Parameters
+    ----------
+    model : Path
+        The file.
+    size_bytes : int
+        Its size.
+    parity : Parity
+        Against the trained model.
+    latency_us : float
+        Median time of one window at one thread, in microseconds, on this machine.
+    """
+
+    model: Path
+    size_bytes: int
+    parity: Parity
+    latency_us: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``edgeclust export --json`` prints."""
+        return {
+            "model": str(self.model),
+            "size_bytes": self.size_bytes,
+            **self.parity.to_json(),
+            "latency_us": round(self.latency_us, 1),
+        }
+
+
+def export_model(
+    model: TrainedModel,
+    out: Path,
+    dataset: Dataset,
+    *,
+    training: dict[str, Any],
+    versions: dict[str, str],
+) -> ExportReport:
+    """Write a model file and check it against the model; nothing is written when it differs.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        On the CPU.
+    out : Path
+        The ``.onnx`` file to write; replaced when it exists.
+    dataset : Dataset
+        Real windows to compare the two on.
+    training : dict
+        Summary of the training, kept in the metadata.
+    versions : dict of str to str
+        Libraries that made the model, kept in the metadata.
+
+    Returns
+    -------
+    report : ExportReport
+
+    Raises
+    ------
+    ParityError
+        If the file would label other than the model.
+    DataError
+        If the folder of `out` does not exist.
+    """
+    if not out.parent.is_dir():
+        raise DataError(f"{out.parent}: is no folder to write {out.name} to")
+    proto = encoder_to_onnx(model.encoder, len(model.card.channels), model.card.window)
+    metadata = describe(model, training=training, versions=versions)
+    onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
+    content = proto.SerializeToString(deterministic=True)
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / "model.onnx"
+        candidate.write_bytes(content)
+        encoder = OnnxEncoder(candidate)
+    parity = measure_parity(model, encoder, dataset)
+    parity.check()
+    latency_us = _median_latency_us(encoder, dataset)
+    write_atomically(out, content)
+    return ExportReport(out, len(content), parity, latency_us)
+
+
+def describe(
+    model: TrainedModel, *, training: dict[str, Any], versions: dict[str, str]
+) -> ModelMetadata:
+    """Return what a model file says of a model.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Any.
+    training, versions
+        As in `export_model`.
+    """
+    card, clusters = model.card, model.clusters
+    return ModelMetadata(
+        data=card.name,
+        rate_hz=card.rate_hz,
+        window=card.window,
+        stride=card.stride,
+        channels=card.channels,
+        mount=card.mount,
+        sigma=clusters.sigma,
+        prior=tuple(np.exp(clusters.log_prior).tolist()),
+        centroids=clusters.centroids,
+        counts=tuple(model.counts.tolist()),
+        radii=tuple(model.radii.tolist()),
+        names=(None,) * clusters.n_clusters,
+        training=training,
+        versions=versions,
+    )
+
+
+def _median_latency_us(encoder: OnnxEncoder, dataset: Dataset) -> float:
+    """Time the session on single windows."""
+    seconds = []
+    for index in np.arange(N_TIMED) % len(dataset):
+        window = dataset.gather(np.array([index]))
+        started = time.perf_counter()
+        encoder.embed(window)
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds)) * 1e6

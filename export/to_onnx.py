@@ -1,0 +1,70 @@
+"""The network as an ONNX graph, with nothing in it of the machine that made it."""
+
+import warnings
+
+import onnx
+import torch
+from torch import nn
+
+from edgeclust.model_file import INPUT, OUTPUT
+
+OPSET = 18
+
+
+def encoder_to_onnx(encoder: nn.Module, n_channels: int, window: int) -> onnx.ModelProto:
+    """Translate an encoder to one self-contained graph.
+
+    Parameters
+    ----------
+    encoder : Module
+        In evaluation mode; maps float32 (n, n_channels, window) to (n, n_features).
+    n_channels, window : int
+        Shape of a window.
+
+    Returns
+    -------
+    proto : ModelProto
+        Input ``window`` (batch, n_channels, window), output ``embedding`` (batch, n_features),
+        both float32 with a free batch; weights inside; no paths, names or source lines.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from edgeclust.export.to_onnx import encoder_to_onnx
+    >>> proto = encoder_to_onnx(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)).eval(), 1, 8)
+    >>> [node.name for node in proto.graph.input], [node.name for node in proto.graph.output]
+    (['window'], ['embedding'])
+    """
+    # Two windows: the exporter would take a batch of one for a constant.
+    example = torch.zeros(2, n_channels, window)
+    with warnings.catch_warnings():
+        # The exporter warns of its own internals; what it yields is checked by parity.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            encoder,
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    _strip(proto)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Take out what the exporter notes beside the graph: stack traces, paths, module names."""
+    proto.ClearField("doc_string")
+    del proto.metadata_props[:]
+    graph = proto.graph
+    graph.name = "encoder"
+    entries = [*graph.node, *graph.initializer, *graph.input, *graph.output, *graph.value_info]
+    for entry in [graph, *entries]:
+        entry.ClearField("doc_string")
+        del entry.metadata_props[:]
+    del graph.value_info[:]

@@ -1,0 +1,13 @@
+"""Read recordings: data sets by name, and folders of your own."""
+
+from edgeclust.extras import require_extra
+
+require_extra("train", "edgeclust.har_data", ("pandas", "seglearn"))
+
+from edgeclust.har_data.recordings_folder import (  # noqa: E402
+    read_recordings_folder,
+    write_recordings_folder,
+)
+from edgeclust.har_data.registry import READERS, open_dataset  # noqa: E402
+
+__all__ = ["READERS", "open_dataset", "read_recordings_folder", "write_recordings_folder"]
