@@ -114,7 +114,8 @@ def train(
         str, typer.Option(help="Scale of squared distances, above 0, or 'auto'.")
     ] = "auto",
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data; enough for 600 steps if left out.")
+        int | None,
+        typer.Option(help="Passes over the data; 600 steps, but at least 5, if left out."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Windows of a batch.")] = 256,
     window: Annotated[
@@ -126,6 +127,16 @@ def train(
     hold_out: Annotated[
         str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
     ] = "",
+    restarts: Annotated[
+        int, typer.Option(help="Trainings from other weights; the lowest objective is kept.")
+    ] = 3,
+    balance: Annotated[
+        str,
+        typer.Option(
+            help="Whose windows spread over the clusters: each 'subject's, or the 'batch's "
+            "where subjects do different things."
+        ),
+    ] = "subject",
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the windows.")] = 0,
     device: Annotated[str, typer.Option(help="'auto', 'cpu' or 'cuda'.")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
@@ -147,6 +158,8 @@ def train(
         sigma=_parse_sigma(sigma),
         epochs=epochs,
         batch_size=batch_size,
+        restarts=restarts,
+        balance=balance,
         seed=seed,
         device=device,
     )

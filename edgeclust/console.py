@@ -120,7 +120,8 @@ def training_progress() -> Iterator[
 
     def on_epoch(report: "EpochReport") -> None:
         state = (
-            f"epoch {report.epoch}/{report.n_epochs}  loss {report.loss:.3f}  "
+            f"restart {report.restart + 1}  epoch {report.epoch}/{report.n_epochs}  "
+            f"loss {report.loss:.3f}  "
             f"clusters used {report.metrics['clusters_used']}  "
             f"{report.windows_per_s:,.0f} windows/s"
         )

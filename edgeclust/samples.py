@@ -23,7 +23,8 @@ def read_samples(
     ----------
     lines : iterable of str
         Text lines of a CSV: first a header that names the columns, then one sample a line. Extra
-        columns are ignored, blank lines skipped. An empty cell or ``nan`` is a missing value.
+        columns are ignored, blank lines skipped. An empty cell, ``nan``
+        or what a line that ends early leaves out is a missing value.
     channels : sequence of str
         Columns to read, in the order wanted.
     source : str
@@ -124,9 +125,7 @@ def _numbers(row: list[str], wanted: list[int], columns: list[str], where: str) 
     """Turn the wanted cells of one row into numbers; an empty one is NaN."""
     numbers = []
     for column in wanted:
-        cell = row[column].strip() if column < len(row) else None
-        if cell is None:
-            raise DataError(f"{where}: has {len(row)} cells, the header has {len(columns)}")
+        cell = row[column].strip() if column < len(row) else ""
         try:
             numbers.append(float(cell) if cell else np.nan)
         except ValueError as error:

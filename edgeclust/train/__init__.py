@@ -2,12 +2,14 @@
 
 from edgeclust.extras import require_extra
 
-require_extra("train", "edgeclust.train", ("torch", "scipy", "sklearn", "safetensors"))
+require_extra(
+    "train", "edgeclust.train", ("torch", "scipy", "sklearn", "safetensors", "matplotlib")
+)
 
 from edgeclust.train.config import TrainConfig  # noqa: E402
 from edgeclust.train.encoders import ENCODERS  # noqa: E402
 from edgeclust.train.evaluate import Evaluation, evaluate  # noqa: E402
-from edgeclust.train.loop import EpochReport, train  # noqa: E402
+from edgeclust.train.loop import EpochReport, TrainResult, train  # noqa: E402
 from edgeclust.train.methods import METHODS  # noqa: E402
 from edgeclust.train.model import TrainedModel  # noqa: E402
 from edgeclust.train.run import Run  # noqa: E402
@@ -19,6 +21,7 @@ __all__ = [
     "Evaluation",
     "Run",
     "TrainConfig",
+    "TrainResult",
     "TrainedModel",
     "evaluate",
     "train",

@@ -1,6 +1,7 @@
 """What a training is asked to do."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from edgeclust.errors import ConfigError
@@ -8,6 +9,19 @@ from edgeclust.train.encoders import ENCODERS
 from edgeclust.train.methods import METHODS
 
 DEVICES = ("auto", "cpu", "cuda")
+BALANCES = ("subject", "batch")
+
+LEAST = {"n_clusters": 2, "n_features": 1, "batch_size": 2, "restarts": 1, "seed": 0}
+"""Settings that are whole numbers, and the lowest each may be."""
+
+
+KNOWN: dict[str, Collection[str]] = {
+    "method": METHODS,
+    "encoder": ENCODERS,
+    "balance": BALANCES,
+    "device": DEVICES,
+}
+"""Settings that are names, and the names each may have."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +43,19 @@ class TrainConfig:
     n_clusters: int
     method: str = "hard"
     encoder: str = "filterbank"
-    n_features: int = 32  # length of the embedding
+    n_features: int = 16  # length of the embedding
     sigma: float | None = None  # scale of squared distances; None: calibrated while training
     epochs: int | None = None  # passes over the data; None: as many as make N_STEPS steps
     batch_size: int = 256  # windows
     learning_rate: float = 1e-3
+    restarts: int = 3  # trainings from other weights; the lowest objective is kept
+    balance: str = "subject"  # whose counts regularise: each subject's in a batch, or the batch's
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
         """Check every value once, here."""
-        for name, least in (("n_clusters", 2), ("n_features", 1), ("batch_size", 2), ("seed", 0)):
+        for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} should be at least {least}, got {getattr(self, name)}")
         if self.epochs is not None and self.epochs < 1:
@@ -48,7 +64,7 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"{name} should be above 0, got {value}")
-        for name, known in (("method", METHODS), ("encoder", ENCODERS), ("device", DEVICES)):
+        for name, known in KNOWN.items():
             if getattr(self, name) not in known:
                 raise ConfigError(
                     f"unknown {name} {getattr(self, name)!r}: known are {', '.join(known)}"

@@ -1,5 +1,6 @@
 """The run folder: settings, weights, metrics and summary of one training, never a pickle."""
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,14 +19,17 @@ from edgeclust.errors import EdgeclustError, RunError
 from edgeclust.files import write_atomically
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, count_parameters
+from edgeclust.train.evaluate import evaluate
 from edgeclust.train.loop import EpochReport, train
 from edgeclust.train.model import TrainedModel
+from edgeclust.train.plots import draw_overview
 
-CONFIG, MODEL, METRICS, SUMMARY = (
+CONFIG, MODEL, METRICS, SUMMARY, OVERVIEW = FILES = (
     "config.json",
     "model.safetensors",
     "metrics.jsonl",
     "summary.json",
+    "overview.png",
 )
 
 
@@ -64,7 +68,7 @@ class Run:
         hold_out: tuple[str, ...] = (),
         overwrite: bool = False,
         on_epoch: Callable[[EpochReport], None] = lambda report: None,
-        on_step: Callable[[int, int], None] | None = None,
+        on_step: Callable[[int, int], None] = lambda n_done, n_planned: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> "Run":
         """Train and keep all of it in a folder.
@@ -116,24 +120,29 @@ class Run:
             write_atomically(folder / METRICS, ("\n".join(lines) + "\n").encode())
             on_epoch(report)
 
-        model = train(dataset, config, on_epoch=keep, on_step=on_step, should_stop=should_stop)
-        write_atomically(folder / MODEL, save(_tensors(model)))
-        last = reports[-1]
-        seconds = sum(report.seconds for report in reports)
+        result = train(dataset, config, on_epoch=keep, on_step=on_step, should_stop=should_stop)
+        write_atomically(folder / MODEL, save(_tensors(result.model)))
+        picture = io.BytesIO()
+        lines = [report.to_json() for report in result.reports]
+        draw_overview(lines, evaluate(result.model, dataset), dataset).savefig(picture, dpi=100)
+        write_atomically(folder / OVERVIEW, picture.getvalue())
+        last = result.reports[-1]
         run._write_json(
             SUMMARY,
             {
                 "n_clusters": config.n_clusters,
                 **last.metrics,
-                "seconds": round(seconds, 3),
-                "windows_per_s": round(np.mean([r.windows_per_s for r in reports]), 1),
+                "seconds": round(sum(report.seconds for report in reports), 3),
+                "windows_per_s": round(float(np.mean([r.windows_per_s for r in reports])), 1),
                 "method": config.method,
+                "restart": last.restart,
+                "restart_objectives": result.objectives,
                 "epochs": last.epoch,
-                "finished": last.epoch == last.n_epochs and not should_stop(),
+                "finished": not should_stop(),
                 "loss": last.loss,
                 "objective": last.objective,
                 "sigma": last.sigma,
-                "n_parameters": count_parameters(model.encoder),
+                "n_parameters": count_parameters(result.model.encoder),
                 "n_skipped": dataset.n_skipped,
             },
         )
@@ -206,9 +215,10 @@ class Run:
         return _read_json(self.folder / SUMMARY)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of ``metrics.jsonl``, one for each epoch."""
+        """Return the lines of ``metrics.jsonl`` of the restart that was kept, one an epoch."""
         lines = (self.folder / METRICS).read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        kept = self.summary()["restart"]
+        return [line for line in map(json.loads, lines) if line["restart"] == kept]
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write one of the folder's JSON files."""
@@ -226,7 +236,7 @@ def _make_folder(folder: Path, overwrite: bool) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
             raise RunError(f"{folder}: exists and is not empty: use --overwrite or another --out")
-        strangers = {path.name for path in folder.iterdir()} - {CONFIG, MODEL, METRICS, SUMMARY}
+        strangers = {path.name for path in folder.iterdir()} - {*FILES}
         if strangers or not (folder / CONFIG).is_file():
             raise RunError(
                 f"{folder}: is not overwritten, it holds other things than a run "

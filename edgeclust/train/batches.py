@@ -1,0 +1,60 @@
+"""Which windows meet in a batch, and which of them share the counts of the assignment."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCKS = 4
+"""Subjects that meet in a batch, where there are as many."""
+
+
+def n_batches(n_windows: int, batch_size: int) -> int:
+    """Return how many batches one pass over the windows makes."""
+    return -(-n_windows // batch_size)
+
+
+def draw_batches(
+    groups: NDArray[Any], batch_size: int, rng: np.random.Generator
+) -> Iterator[list[NDArray[np.intp]]]:
+    """Deal all windows into batches, each a few blocks of windows of one group.
+
+    Parameters
+    ----------
+    groups : array of shape (n_windows,)
+        Windows of one value share blocks: the subject of each, or one value for all.
+    batch_size : int
+        Windows that a batch has at most, about.
+    rng : Generator
+        Shuffles the windows of each group, and then the blocks.
+
+    Yields
+    ------
+    blocks : list of intp arrays
+        Indices of the windows of one batch, block by block. A block has at most `batch_size`
+        windows over the number of groups, or over 4 where there are more; over all batches every
+        window comes once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.train.batches import draw_batches
+    >>> groups = np.array(["anna", "anna", "ben", "ben"])
+    >>> batches = draw_batches(groups, batch_size=4, rng=np.random.default_rng(0))
+    >>> [[sorted(block.tolist()) for block in batch] for batch in batches]
+    [[[2, 3], [0, 1]]]
+    """
+    names, group_of = np.unique(groups, return_inverse=True)
+    block_size = max(1, batch_size // min(BLOCKS, len(names)))
+    blocks = []
+    for group in range(len(names)):
+        windows = rng.permutation(np.flatnonzero(group_of == group))
+        blocks += np.array_split(windows, -(-len(windows) // block_size))
+    blocks = [blocks[position] for position in rng.permutation(len(blocks))]
+    sizes = np.array([len(block) for block in blocks])
+    count = n_batches(len(groups), batch_size)
+    # Each block goes to the batch in whose share of the windows its middle lies.
+    batch_of = ((np.cumsum(sizes) - sizes / 2) * count // len(groups)).astype(np.intp)
+    for batch in range(count):
+        yield [blocks[position] for position in np.flatnonzero(batch_of == batch)]

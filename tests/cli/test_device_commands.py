@@ -1,0 +1,199 @@
+"""The commands that need edgeclust[cli] alone."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy import toy_recordings
+from typer.testing import CliRunner, Result
+
+from edgeclust import Labeler
+from edgeclust.cli import app
+
+STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
+
+
+def run(*arguments: object, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+
+
+def fails_with(result: Result) -> str:
+    """Return the one line that a failed command said."""
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def as_csv(samples: np.ndarray) -> str:
+    text = io.StringIO()
+    np.savetxt(text, samples, delimiter=",", header="ax,ay,az", comments="", fmt="%.9g")
+    return text.getvalue()
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "walk.csv"
+    path.write_text(as_csv(STREAM))
+    return path
+
+
+def test_a_file_is_labelled_as_python_labels_it(toy_model: Path, recording: Path) -> None:
+    result = run("label", toy_model, recording, "--freeze")
+    assert result.exit_code == 0
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert events == [event.to_json() for event in Labeler.open(toy_model).push(STREAM)]
+    assert result.stderr == ""
+
+
+def test_standard_input_is_labelled_alike(toy_model: Path, recording: Path) -> None:
+    from_file = run("label", toy_model, recording, "--freeze").stdout
+    assert run("label", toy_model, "-", "--freeze", stdin=recording.read_text()).stdout == from_file
+    assert run("label", toy_model, "--freeze", stdin=recording.read_text()).stdout == from_file
+
+
+def test_events_can_be_csv(toy_model: Path, recording: Path) -> None:
+    lines = run("label", toy_model, recording, "--freeze", "--format", "csv").stdout.splitlines()
+    assert lines[0] == "t,cluster,name,distance,confidence,novel"
+    assert len(lines) == 24
+    assert lines[1].startswith("0.0,")
+
+
+def test_without_freeze_it_says_that_centroids_are_fixed(toy_model: Path, recording: Path) -> None:
+    result = run("label", toy_model, recording)
+    assert result.stderr == "this version labels with fixed centroids, as with --freeze\n"
+    assert result.stdout == run("label", toy_model, recording, "--freeze").stdout
+
+
+def test_a_label_is_out_as_soon_as_its_window_is_whole(toy_model: Path) -> None:
+    command = [sys.executable, "-P", "-m", "edgeclust", "label", str(toy_model), "-", "--freeze"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        header, *lines = as_csv(STREAM[:75]).splitlines(keepends=True)
+        process.stdin.write(header + "".join(lines[:50]))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["t"] == 0.0  # with the stream still open
+        process.stdin.write("".join(lines[50:]))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["t"] == 1.0
+        process.stdin.close()
+        assert process.stdout.read() == ""
+
+
+def test_windows_with_missing_values_are_skipped_and_said(toy_model: Path, tmp_path: Path) -> None:
+    samples = STREAM[:200].copy()
+    samples[60, 0] = np.nan
+    (tmp_path / "gap.csv").write_text(as_csv(samples))
+    result = run("label", toy_model, tmp_path / "gap.csv", "--freeze")
+    assert result.exit_code == 0
+    assert [json.loads(line)["t"] for line in result.stdout.splitlines()] == [0, 3, 4, 5, 6]
+    assert "skipped 2 of 7 windows: they hold NaN" in result.stderr
+    assert "nan" not in result.stdout.lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "standard input: is empty"),
+        ("ax,ay\n1,2\n", "standard input: has no column az; its columns are ax, ay"),
+        ("ax,ay,az\n1,2,3\n4,five,6\n", "standard input, line 3: column ay holds 'five'"),
+        ("ax,ay,az\n" + "1,2,3\n" * 49, "standard input: has 49 samples, one window needs 50"),
+        (
+            "time,ax,ay,az\n" + "".join(f"{n / 100},1,2,3\n" for n in range(50)),
+            "the stream: its time stamps show 100 Hz, 25 Hz is expected",
+        ),
+    ],
+)
+def test_bad_streams_end_with_one_line(toy_model: Path, text: str, message: str) -> None:
+    result = run("label", toy_model, "-", "--freeze", stdin=text)
+    assert fails_with(result).startswith(f"error: {message}")
+    assert result.stdout == ""
+
+
+def test_bad_files_end_with_one_line(toy_model: Path, tmp_path: Path, recording: Path) -> None:
+    assert "gone.csv: No such file" in fails_with(run("label", toy_model, "gone.csv", "--freeze"))
+    for command in (["label"], ["inspect"]):
+        assert "walk.csv: is damaged or is no ONNX" in fails_with(run(*command, recording))
+        assert "gone.onnx: cannot be read" in fails_with(run(*command, "gone.onnx"))
+        cut = tmp_path / "cut.onnx"
+        cut.write_bytes(toy_model.read_bytes()[:5000])
+        assert "cut.onnx: is damaged" in fails_with(run(*command, cut))
+
+
+def test_wrong_usage_ends_with_one_line(toy_model: Path) -> None:
+    assert "No such option" in fails_with(run("label", toy_model, "--thaw"))
+    assert "'xml'" in fails_with(run("label", toy_model, "--format", "xml"))
+    assert "No such command" in fails_with(run("dance"))
+
+
+def test_a_closed_pipe_is_no_traceback(toy_model: Path, recording: Path) -> None:
+    command = f"{sys.executable} -P -m edgeclust label {toy_model} {recording} --freeze | head -n 1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_is_no_traceback(toy_model: Path) -> None:
+    command = [sys.executable, "-P", "-m", "edgeclust", "label", str(toy_model), "-", "--freeze"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(as_csv(STREAM[:50]))
+        process.stdin.flush()
+        process.stdout.readline()  # it is running by now
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert "Traceback" not in said
+
+
+def test_inspect_says_what_the_file_holds(toy_model: Path) -> None:
+    said = run("inspect", toy_model).stdout
+    for part in ("ax (g), ay (g), az (g)", "waist", "25", "toy", "n_clusters", "acc"):
+        assert part in said
+    facts = json.loads(run("inspect", toy_model, "--json").stdout)
+    assert (facts["window"], facts["stride"], facts["n_clusters"]) == (50, 25, 3)
+    assert facts["size_bytes"] == toy_model.stat().st_size
+    assert sum(facts["counts"]) == facts["training"]["n_windows"]
+
+
+def test_every_command_has_help() -> None:
+    assert run("--help").exit_code == 0
+    for command in (["data", "list"], ["data", "show"], ["train"], ["evaluate"], ["export"]):
+        assert "edgeclust" in run(*command, "--help").stdout
+
+
+def test_training_without_its_extra_says_what_to_install(toy_model: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'pandas', 'scipy', 'sklearn'): sys.modules[name] = None\n"
+        "from edgeclust.__main__ import main\n"
+        "sys.argv = ['edgeclust', 'train', 'watch']\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "pip install 'edgeclust[train]'" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_command_without_its_extra_says_what_to_install() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('typer', 'rich'): sys.modules[name] = None\n"
+        "from edgeclust.__main__ import main\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "pip install 'edgeclust[cli]'" in result.stderr

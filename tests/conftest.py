@@ -1,0 +1,22 @@
+"""What many tests share; numpy alone, so that they run where nothing else is installed."""
+
+from pathlib import Path
+
+import pytest
+from toy import TOY_CARD, toy_recordings
+
+from edgeclust import WindowedDataset
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def toy_dataset() -> WindowedDataset:
+    """Windows of three subjects doing three activities."""
+    return WindowedDataset(TOY_CARD, toy_recordings())
+
+
+@pytest.fixture(scope="session")
+def toy_model() -> Path:
+    """A model file trained on the toy recordings, kept as released (tests/data/make_model.py)."""
+    return DATA / "model_v1.onnx"

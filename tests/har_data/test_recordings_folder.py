@@ -1,0 +1,140 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from toy import TOY_CARD, toy_recordings
+
+from edgeclust import DataError, Recording
+from edgeclust.har_data import open_dataset, read_recordings_folder, write_recordings_folder
+
+CARD = replace(TOY_CARD, window=4, stride=2)
+ROWS = "time,ax,ay,az,label\n" + "".join(f"{n / 25},{n},0.5,1,walk\n" for n in range(6))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as a user writes it: two subjects, one recording each."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "dataset.json").write_text(json.dumps(CARD.to_json()))
+    (folder / "recordings.csv").write_text("file,subject,session\na.csv,anna,1\nb.csv,ben,1\n")
+    (folder / "a.csv").write_text(ROWS)
+    (folder / "b.csv").write_text(ROWS)
+    return folder
+
+
+def test_what_is_written_reads_back_the_same(tmp_path: Path) -> None:
+    recordings = toy_recordings(n_subjects=2, seconds=4)
+    recordings[1].signal[1, 7] = np.nan
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "toy")
+    card, back = read_recordings_folder(tmp_path / "toy")
+    assert card == TOY_CARD
+    for recording, other in zip(recordings, back, strict=True):
+        np.testing.assert_array_equal(recording.signal, other.signal)
+        np.testing.assert_array_equal(recording.labels, other.labels)
+        assert (recording.subject, recording.session) == (other.subject, other.session)
+    assert os.listdir(tmp_path) == ["toy"]
+
+
+def test_unlabelled_recordings_stay_unlabelled(tmp_path: Path) -> None:
+    plain = Recording(np.ones((3, 8), np.float32), "1", "1")
+    write_recordings_folder(CARD, [plain], tmp_path / "toy")
+    assert read_recordings_folder(tmp_path / "toy")[1][0].labels is None
+
+
+def test_a_folder_is_never_written_over(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"mine: exists and is not empty"):
+        write_recordings_folder(CARD, [], folder)
+
+
+def test_columns_are_found_by_name_and_others_ignored(folder: Path) -> None:
+    (folder / "a.csv").write_text("note,az, ay ,ax\nx,3,2,1\n" * 1 + "y,6,,4\n")
+    signal = read_recordings_folder(folder)[1][0].signal
+    np.testing.assert_array_equal(signal, [[1, 4], [2, np.nan], [3, 6]])
+
+
+def test_a_byte_order_mark_and_crlf_do_no_harm(folder: Path) -> None:
+    content = ("\ufeff" + ROWS.replace("\n", "\r\n")).encode()
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_bytes(content)
+    for name in ("dataset.json", "recordings.csv"):
+        (folder / name).write_text("\ufeff" + (folder / name).read_text())
+    _, recordings = read_recordings_folder(folder)
+    assert recordings[0].signal[0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert recordings[0].labels is not None
+    assert recordings[0].labels.tolist() == [1] * 6
+
+
+def test_labels_may_be_missing_in_places(folder: Path) -> None:
+    (folder / "a.csv").write_text("ax,ay,az,label\n1,1,1,run\n1,1,1,\n1,1,1,rest\n")
+    labels = read_recordings_folder(folder)[1][0].labels
+    assert labels is not None
+    assert labels.tolist() == [2, -1, 0]
+
+
+def test_it_opens_as_a_data_set(folder: Path) -> None:
+    dataset = open_dataset(folder)
+    assert len(dataset) == 4
+    assert dataset.groups.tolist() == ["anna", "anna", "ben", "ben"]
+    assert len(open_dataset(folder, window=6, stride=1)) == 2
+
+
+def test_a_line_cut_short_has_missing_values(folder: Path) -> None:
+    (folder / "a.csv").write_text("ax,ay,az\n1,2,3\n4,5")
+    signal = read_recordings_folder(folder)[1][0].signal
+    np.testing.assert_array_equal(signal, [[1, 4], [2, 5], [3, np.nan]])
+
+
+def test_numbers_that_pandas_does_not_take_but_python_does(folder: Path) -> None:
+    (folder / "a.csv").write_text("ax,ay,az\ninfinity,1_000,+1\n")
+    signal = read_recordings_folder(folder)[1][0].signal
+    np.testing.assert_array_equal(signal[:, 0], [np.inf, 1000, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.csv", "ax,ay,az\n1,2,3\n1,2,x\n", "a.csv, line 3: column az holds 'x', which is no"),
+        ("a.csv", "ax,ay,az\n1,2,3\n\n1,2,NA\n", "a.csv, line 4: column az holds 'NA'"),
+        ("a.csv", "ax,ay\n1,2\n", "a.csv: has no column az; its columns are ax, ay"),
+        ("a.csv", "time,ax,ay,az\nx,1,2,3\n", "a.csv, line 2: column time holds 'x'"),
+        ("a.csv", "time,ax,ay,az\n0,1,2,3\n1,1,2,3\n", "a.csv: its time stamps show 1 Hz, 25 Hz"),
+        ("a.csv", "", "a.csv: is empty"),
+        ("a.csv", "ax,ay,az\n", "a.csv: has a header and no samples"),
+        ("a.csv", "ax,ay,az,label\n1,2,3,fly\n", "a.csv, line 2: label 'fly' is not among"),
+        ("b.csv", None, "recordings.csv, line 3: the file .*b.csv is not there"),
+        ("recordings.csv", None, "recordings.csv: is not there"),
+        ("recordings.csv", "", "recordings.csv: No columns"),
+        ("recordings.csv", "file,subject\na.csv,1\n", "recordings.csv: has no column session"),
+        ("recordings.csv", "file,subject,session\n", "recordings.csv: lists no recording"),
+        ("recordings.csv", "file,subject,session\ndataset.json,1,1\n", "read from .csv files"),
+        ("dataset.json", "{", "dataset.json: is no JSON"),
+        ("dataset.json", "{}", "dataset.json: the key 'name' is missing"),
+    ],
+)
+def test_what_is_wrong_is_named(folder: Path, name: str, text: str | None, message: str) -> None:
+    path = folder / name
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_recordings_folder(folder)
+
+
+def test_binary_rubbish_is_refused(folder: Path) -> None:
+    (folder / "a.csv").write_bytes(bytes(range(128, 256)) * 9)
+    with pytest.raises(DataError, match=r"a.csv: is no UTF-8 text"):
+        read_recordings_folder(folder)
+
+
+def test_an_empty_folder_is_no_recordings_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is no recordings folder, it has no dataset.json"):
+        open_dataset(tmp_path)
+
+
+def test_time_is_written_without_rounding_noise(tmp_path: Path) -> None:
+    write_recordings_folder(CARD, toy_recordings(1, 1), tmp_path / "toy")
+    table = pd.read_csv(tmp_path / "toy" / "0000.csv")
+    np.testing.assert_allclose(table["time"], np.arange(75) / 25, atol=1e-9)

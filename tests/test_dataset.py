@@ -1,0 +1,112 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from toy import TOY_CARD, toy_recordings
+
+from edgeclust import Card, DataError, Recording, WindowedDataset
+
+CARD = replace(TOY_CARD, channels=TOY_CARD.channels[:1], window=4, stride=2)
+
+
+def ramp(n_samples: int, subject: str = "1", labels: list[int] | None = None) -> Recording:
+    signal = np.arange(n_samples, dtype=np.float32)[None]
+    return Recording(signal, subject, "1", None if labels is None else np.array(labels))
+
+
+def test_windows_never_cross_recordings() -> None:
+    dataset = WindowedDataset(CARD, [ramp(7, "a"), ramp(3, "b"), ramp(6, "c")])
+    windows = dataset.gather(np.arange(len(dataset)))
+    assert windows[:, 0, 0].tolist() == [0, 2, 0, 2]
+    assert dataset.groups.tolist() == ["a", "a", "c", "c"]
+
+
+def test_gather_keeps_the_order_asked_for() -> None:
+    dataset = WindowedDataset(CARD, [ramp(8)])
+    assert dataset.gather(np.array([2, 0, 2]))[:, 0, 0].tolist() == [4, 0, 4]
+
+
+def test_recordings_are_kept_as_they_are() -> None:
+    recordings = [ramp(1000)]
+    dataset = WindowedDataset(replace(CARD, stride=1), recordings)
+    assert len(dataset) == 997
+    assert dataset.recordings[0].signal is recordings[0].signal
+
+
+def test_a_window_is_labelled_inside_one_run_of_one_class_only() -> None:
+    labels = [0, 0, 0, 0, 1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1]
+    dataset = WindowedDataset(CARD, [ramp(16, labels=labels)])
+    assert dataset.labels.tolist() == [0, -1, 1, -1, -1, -1, 1]
+
+
+def test_a_run_that_comes_back_within_a_window_is_not_pure() -> None:
+    dataset = WindowedDataset(replace(CARD, stride=1), [ramp(4, labels=[0, 1, 1, 0])])
+    assert dataset.labels.tolist() == [-1]
+
+
+def test_unlabelled_recordings_have_unknown_windows() -> None:
+    assert WindowedDataset(CARD, [ramp(8)]).labels.tolist() == [-1, -1, -1]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_windows_with_nan_or_infinity_are_left_out_and_counted(bad: float) -> None:
+    recording = ramp(12)
+    recording.signal[0, 5] = bad
+    dataset = WindowedDataset(CARD, [recording])
+    assert dataset.starts.tolist() == [0, 6, 8]
+    assert dataset.n_skipped == 2
+    assert np.isfinite(dataset.gather(np.arange(len(dataset)))).all()
+
+
+def test_data_without_a_whole_window_say_so() -> None:
+    with pytest.raises(DataError, match=r"window of 4 samples: the longest of 2 has 3"):
+        WindowedDataset(CARD, [ramp(3), ramp(2)])
+    with pytest.raises(DataError, match=r"the longest of 0 has 0"):
+        WindowedDataset(CARD, [])
+    with pytest.raises(DataError, match=r"every window of 'toy' holds NaN or infinity \(1 windows"):
+        WindowedDataset(CARD, [Recording(np.full((1, 4), np.nan, np.float32), "1", "1")])
+
+
+def test_subjects_are_selected_with_the_same_windows() -> None:
+    dataset = WindowedDataset(TOY_CARD, toy_recordings(), window=20, stride=10)
+    part = dataset.select_subjects(["2"])
+    assert set(part.groups) == {"2"}
+    assert (part.card.window, part.card.stride) == (20, 10)
+    with pytest.raises(DataError, match=r"no subject 9 in 'toy'; there are 1, 2, 3"):
+        dataset.select_subjects(["2", "9"])
+
+
+def test_subjects_are_sorted_as_numbers() -> None:
+    recordings = [ramp(8, subject) for subject in ("10", "9", "1")]
+    assert WindowedDataset(CARD, recordings).subjects == ["1", "9", "10"]
+
+
+def test_a_card_survives_json() -> None:
+    assert Card.from_json(TOY_CARD.to_json(), "here") == TOY_CARD
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rate_hz": None}, "dataset.json: "),
+        ({"rate_hz": 0}, "rate_hz of 'toy' should be above 0 Hz, got 0.0"),
+        ({"channels": []}, "channels of 'toy' should be named"),
+        ({"channels": [{"name": "ax", "unit": "g"}] * 2}, "each once, got"),
+        ({"channels": ["ax"]}, "dataset.json: "),
+        ({"window": 0}, "window should be at least 1"),
+        ({"window": "wide"}, "dataset.json: "),
+    ],
+)
+def test_cards_that_cannot_be_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Card.from_json(TOY_CARD.to_json() | change, "dataset.json")
+
+
+def test_a_card_without_a_key_names_it() -> None:
+    content = TOY_CARD.to_json()
+    del content["rate_hz"]
+    with pytest.raises(DataError, match=r"dataset.json: the key 'rate_hz' is missing"):
+        Card.from_json(content, "dataset.json")
+    with pytest.raises(DataError, match=r"dataset.json: "):
+        Card.from_json(["a list"], "dataset.json")

@@ -1,0 +1,24 @@
+"""The examples in the docstrings of the device's modules run."""
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+MODULES = [
+    "assignment",
+    "clusters",
+    "dataset",
+    "encoder",
+    "extras",
+    "files",
+    "labeler",
+    "model_file",
+    "samples",
+    "windows",
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_run(module: str) -> None:
+    assert doctest.testmod(import_module(f"edgeclust.{module}")).failed == 0

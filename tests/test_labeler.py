@@ -1,0 +1,158 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from toy import TOY_CARD, toy_recordings
+
+from edgeclust import DataError, Labeler, LabelEvent, ModelFileError, WindowedDataset
+
+STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
+
+
+def test_events_are_those_of_the_release(toy_model: Path) -> None:
+    expected = [
+        LabelEvent(**json.loads(line))
+        for line in (toy_model.parent / "model_v1_events.jsonl").read_text().splitlines()
+    ]
+    events = Labeler.open(toy_model).push(STREAM)
+    assert len(events) == len(expected) == 23
+    for event, other in zip(events, expected, strict=True):
+        assert (event.t, event.cluster, event.name, event.novel) == (
+            other.t,
+            other.cluster,
+            other.name,
+            other.novel,
+        )
+        # Sums may come in another order on another processor.
+        assert event.distance == pytest.approx(other.distance, abs=1e-4)
+        assert event.confidence == pytest.approx(other.confidence, abs=1e-4)
+
+
+def test_the_three_activities_are_told_apart(toy_model: Path) -> None:
+    clusters = [event.cluster for event in Labeler.open(toy_model).push(STREAM)]
+    rest, walk, run = clusters[:7], clusters[8:15], clusters[16:]
+    assert [len(set(part)) for part in (rest, walk, run)] == [1, 1, 1]
+    assert len({rest[0], walk[0], run[0]}) == 3
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 300), max_size=10))
+def test_any_chunking_gives_identical_events(toy_model: Path, cuts: list[int]) -> None:
+    whole = Labeler.open(toy_model).push(STREAM[:300])
+    labeler = Labeler.open(toy_model)
+    chunks = np.split(STREAM[:300], sorted(cuts))
+    assert [event for chunk in chunks for event in labeler.push(chunk)] == whole
+
+
+def test_predict_labels_windows_as_the_stream_does(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model)
+    dataset = WindowedDataset(TOY_CARD, toy_recordings(1, 8, seed=7))
+    labels = labeler.predict(dataset.gather(np.arange(len(dataset))))
+    assert labels.tolist() == [event.cluster for event in labeler.push(STREAM)]
+    assert labeler.n_windows == len(dataset)
+
+
+def test_time_is_counted_at_the_rate_of_the_model(toy_model: Path) -> None:
+    assert [event.t for event in Labeler.open(toy_model).push(STREAM[:100])] == [0.0, 1.0, 2.0]
+
+
+def test_time_stamps_are_kept_to_the_millisecond_after_months(toy_model: Path) -> None:
+    t = 1.7e9 + np.arange(100) / 25
+    events = Labeler.open(toy_model).push(STREAM[:100], t)
+    assert [event.t for event in events] == [1.7e9, 1.7e9 + 1, 1.7e9 + 2]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_window_with_nan_or_infinity_is_skipped_and_counted(toy_model: Path, bad: float) -> None:
+    samples = STREAM[:200].copy()
+    samples[60, 1] = bad
+    labeler = Labeler.open(toy_model)
+    events = labeler.push(samples)
+    assert [event.t for event in events] == [0.0, 3.0, 4.0, 5.0, 6.0]
+    assert (labeler.n_windows, labeler.n_skipped) == (7, 2)
+    assert events == [e for e in Labeler.open(toy_model).push(STREAM[:200]) if e.t not in (1, 2)]
+
+
+def test_a_window_unlike_all_of_training_is_novel(toy_model: Path) -> None:
+    shaken = np.random.default_rng(0).normal(0, 8, (50, 3)).astype(np.float32)
+    (event,) = Labeler.open(toy_model).push(shaken)
+    assert event.novel
+    usual = Labeler.open(toy_model).push(STREAM)
+    assert sum(event.novel for event in usual) <= 3
+
+
+def test_confidence_is_a_probability(toy_model: Path) -> None:
+    events = Labeler.open(toy_model).push(STREAM)
+    assert all(1 / 3 <= event.confidence <= 1 for event in events)
+
+
+@pytest.mark.parametrize("shape", [(10, 4), (10, 2), (10,)])
+def test_other_channels_are_refused(toy_model: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match=r"\(n_samples, 3\) for the channels ax, ay, az, got"):
+        Labeler.open(toy_model).push(np.zeros(shape, np.float32))
+
+
+def test_another_rate_is_refused(toy_model: Path) -> None:
+    with pytest.raises(DataError, match=r"the stream: its time stamps show 50 Hz, 25 Hz"):
+        Labeler.open(toy_model).push(STREAM[:50], np.arange(50) / 50)
+
+
+def test_time_stamps_come_always_or_never(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model)
+    labeler.push(STREAM[:10])
+    with pytest.raises(DataError, match=r"with every call of push or with none"):
+        labeler.push(STREAM[10:20], np.arange(10) / 25)
+    with pytest.raises(DataError, match=r"t should have shape \(10,\), got \(9,\)"):
+        Labeler.open(toy_model).push(STREAM[:10], np.arange(9) / 25)
+
+
+def test_predict_refuses_other_windows(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model)
+    with pytest.raises(DataError, match=r"\(n_windows, 3, 50\), got \(1, 3, 49\)"):
+        labeler.predict(np.zeros((1, 3, 49), np.float32))
+    with pytest.raises(DataError, match=r"got NaN or infinity in window 1"):
+        labeler.predict(np.stack([np.zeros((3, 50)), np.full((3, 50), np.nan)]))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 1000, -1])
+def test_a_truncated_model_is_refused(toy_model: Path, tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(toy_model.read_bytes()[:kept])
+    with pytest.raises(ModelFileError, match=r"cut.onnx: is damaged or is no ONNX file|lacks"):
+        Labeler.open(path)
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "walk.csv"
+    path.write_text("ax,ay,az\n1,2,3\n")
+    with pytest.raises(ModelFileError, match=r"walk.csv: is damaged or is no ONNX file"):
+        Labeler.open(path)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"gone.onnx: cannot be read: No such file"):
+        Labeler.open(tmp_path / "gone.onnx")
+
+
+def test_a_model_without_our_metadata_is_refused(toy_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other.onnx"
+    # The name of the property, replaced by one as long.
+    content = toy_model.read_bytes()
+    assert content.count(b"\n\x09edgeclust") == 1
+    path.write_bytes(content.replace(b"\n\x09edgeclust", b"\n\x09otherprop"))
+    with pytest.raises(
+        ModelFileError, match=r"other.onnx: lacks the metadata property 'edgeclust'"
+    ):
+        Labeler.open(path)
+
+
+def test_a_graph_that_does_not_fit_its_metadata_is_refused(toy_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "odd.onnx"
+    content = toy_model.read_bytes()
+    assert content.count(b'"window": 50}') == 1
+    path.write_bytes(content.replace(b'"window": 50}', b'"window": 60}'))
+    with pytest.raises(ModelFileError, match=r"odd.onnx: its graph takes"):
+        Labeler.open(path)

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgeclust import DataError
+from edgeclust.samples import check_rate, read_samples
+
+
+def read(text: str, *channels: str, chunk: int = 100) -> list[tuple[NDArray[np.float32], object]]:
+    lines = text.splitlines(keepends=True)
+    return list(read_samples(lines, channels, source="s.csv", chunk=chunk))
+
+
+def test_columns_are_found_by_name_in_the_order_asked_for() -> None:
+    ((samples, t),) = read("note,ay, ax ,time\nhello,1,2,0.5\n", "ax", "ay")
+    np.testing.assert_array_equal(samples, [[2, 1]])
+    np.testing.assert_array_equal(t, [0.5])
+    assert samples.dtype == np.float32
+
+
+def test_chunks_come_as_soon_as_they_are_full() -> None:
+    def lines() -> object:
+        yield "ax\n"
+        yield "1\n"
+        yield "2\n"
+        raise AssertionError("read further than the chunk needs")
+
+    samples, t = next(iter(read_samples(lines(), ["ax"], source="s.csv", chunk=2)))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(samples, [[1], [2]])
+    assert t is None
+
+
+def test_the_last_chunk_may_be_shorter() -> None:
+    assert [len(samples) for samples, _ in read("ax\n1\n2\n3\n", "ax", chunk=2)] == [2, 1]
+
+
+def test_missing_values_are_nan() -> None:
+    ((samples, _),) = read("ax,ay\n,1\nnan,NaN\n3\n", "ax", "ay")
+    np.testing.assert_array_equal(samples, [[np.nan, 1], [np.nan, np.nan], [3, np.nan]])
+
+
+def test_byte_order_marks_crlf_and_blank_lines_do_no_harm() -> None:
+    ((samples, _),) = read("\ufeffax,ay\r\n1,2\r\n\r\n3,4\r\n\r\n", "ax", "ay")
+    np.testing.assert_array_equal(samples, [[1, 2], [3, 4]])
+
+
+def test_a_header_alone_has_no_samples() -> None:
+    assert read("ax\n", "ax") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "s.csv: is empty; a header line"),
+        ("ax,az\n1,2\n", "s.csv: has no column ay; its columns are ax, az"),
+        ("ax,ay\n1,2\n\n1,two\n", "s.csv, line 4: column ay holds 'two', which is no number"),
+        ("time,ax,ay\n,1,2\n", "s.csv, line 2: column time holds '', seconds are expected"),
+        ('ax,ay\n"' + "1\n" * 99_000, "s.csv, line .*: is no CSV: field larger"),
+    ],
+)
+def test_bad_text_is_refused_by_line_and_column(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(text, "ax", "ay")
+
+
+@pytest.mark.parametrize(
+    ("t", "message"),
+    [
+        (np.arange(9) / 25, "x: its time stamps show 25 Hz, 50 Hz is expected"),
+        (np.arange(9) * 20.0, "x: its time stamps show 0.05 Hz"),  # milliseconds
+        (np.zeros(9), "show a step of 0 s"),
+        (-np.arange(9) / 50, "show a step of -0.02 s"),
+        (np.full(9, np.nan), "show a step of nan s"),
+    ],
+)
+def test_another_rate_is_refused(t: NDArray[np.float64], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        check_rate(t, 50.0, "x")
+
+
+def test_a_gap_and_a_little_jitter_are_no_other_rate() -> None:
+    t = np.arange(50) / 50
+    t[25:] += 60
+    check_rate(t + np.random.default_rng(0).uniform(0, 0.001, 50), 50.0, "x")
+    check_rate(t[:1], 50.0, "x")

@@ -1,0 +1,167 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from toy import TOY_CARD, toy_recordings
+
+from edgeclust import ConfigError, Recording, WindowedDataset
+from edgeclust.train import EpochReport, TrainConfig, evaluate, train
+from edgeclust.train.batches import n_batches
+
+QUICK = TrainConfig(n_clusters=3, epochs=20, batch_size=32, restarts=1)
+
+
+def test_three_activities_are_found_without_labels(toy_dataset: WindowedDataset) -> None:
+    result = train(toy_dataset, replace(QUICK, restarts=2))
+    assert result.reports[-1].metrics["acc"] > 0.95
+    assert result.reports[-1].metrics["clusters_used"] == 3
+
+
+def test_labels_change_nothing_that_is_learnt(toy_dataset: WindowedDataset) -> None:
+    unlabelled = WindowedDataset(
+        TOY_CARD, [replace(recording, labels=None) for recording in toy_dataset.recordings]
+    )
+    config = replace(QUICK, epochs=2, restarts=2)
+    with_labels, without = train(toy_dataset, config), train(unlabelled, config)
+    np.testing.assert_array_equal(
+        with_labels.model.clusters.centroids, without.model.clusters.centroids
+    )
+    assert with_labels.objectives == without.objectives
+    assert "acc" in with_labels.reports[-1].metrics
+    assert "acc" not in without.reports[-1].metrics
+
+
+def test_the_same_seed_gives_the_same_model(toy_dataset: WindowedDataset) -> None:
+    config = replace(QUICK, epochs=3, restarts=2)
+    one, two = train(toy_dataset, config), train(toy_dataset, config)
+    for (name, tensor), (_, other) in zip(
+        one.model.encoder.state_dict().items(),
+        two.model.encoder.state_dict().items(),
+        strict=True,
+    ):
+        assert torch.equal(tensor, other), name
+    np.testing.assert_array_equal(one.model.clusters.centroids, two.model.clusters.centroids)
+    assert one.model.clusters.sigma == two.model.clusters.sigma
+
+
+def test_another_seed_gives_another_model(toy_dataset: WindowedDataset) -> None:
+    config = replace(QUICK, epochs=1)
+    one, two = train(toy_dataset, config), train(toy_dataset, replace(config, seed=1))
+    assert not np.array_equal(one.model.clusters.centroids, two.model.clusters.centroids)
+
+
+def test_training_leaves_the_callers_random_numbers_alone(toy_dataset: WindowedDataset) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    train(toy_dataset, replace(QUICK, epochs=1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_restart_of_the_lowest_objective_is_kept(toy_dataset: WindowedDataset) -> None:
+    reports: list[EpochReport] = []
+    result = train(toy_dataset, replace(QUICK, epochs=2, restarts=3), on_epoch=reports.append)
+    last = [report.objective for report in reports if report.epoch == 2]
+    assert result.objectives == last
+    assert result.reports[-1].objective == min(last)
+    assert [report.restart for report in reports] == [0, 0, 1, 1, 2, 2]
+
+
+def test_the_report_is_of_the_model_that_is_returned(toy_dataset: WindowedDataset) -> None:
+    result = train(toy_dataset, replace(QUICK, epochs=2, restarts=2))
+    assert evaluate(result.model, toy_dataset).metrics == result.reports[-1].metrics
+    assert result.model.counts.sum() == len(toy_dataset)
+
+
+def test_nearest_centroid_alone_collapses_where_hard_does_not(
+    toy_dataset: WindowedDataset,
+) -> None:
+    hard = train(toy_dataset, QUICK).reports[-1].metrics["clusters_used"]
+    none = train(toy_dataset, replace(QUICK, method="none")).reports[-1].metrics["clusters_used"]
+    assert none < hard == 3
+
+
+def test_training_stops_when_asked_to(toy_dataset: WindowedDataset) -> None:
+    steps: list[tuple[int, int]] = []
+
+    def on_step(n_done: int, n_planned: int) -> None:
+        steps.append((n_done, n_planned))
+
+    result = train(toy_dataset, QUICK, on_step=on_step, should_stop=lambda: len(steps) == 5)
+    assert steps == [(n, 20 * n_batches(len(toy_dataset), 32)) for n in range(1, 6)]
+    assert np.isfinite(result.model.clusters.centroids).all()
+
+
+def test_radii_hold_99_percent_of_the_windows(toy_dataset: WindowedDataset) -> None:
+    model = train(toy_dataset, QUICK).model
+    evaluation = evaluate(model, toy_dataset)
+    distances = np.sqrt(model.clusters.squared_distances(evaluation.embedding).min(axis=1))
+    inside = distances <= model.radii[evaluation.labels]
+    assert 0.97 <= inside.mean() < 1
+
+
+def test_data_smaller_than_a_batch_make_one_batch(toy_dataset: WindowedDataset) -> None:
+    result = train(toy_dataset, replace(QUICK, epochs=1, batch_size=10_000))
+    assert np.isfinite(result.reports[-1].loss)
+
+
+def test_a_channel_that_never_changes_does_no_harm() -> None:
+    recordings = toy_recordings()
+    for recording in recordings:
+        recording.signal[1] = 0.5
+    result = train(WindowedDataset(TOY_CARD, recordings), replace(QUICK, epochs=2))
+    assert np.isfinite(result.model.clusters.centroids).all()
+
+
+def test_the_scale_of_the_data_changes_nothing() -> None:
+    scaled = [replace(r, signal=r.signal * np.float32(1024)) for r in toy_recordings()]
+    config = replace(QUICK, epochs=3)
+    one = train(WindowedDataset(TOY_CARD, toy_recordings()), config)
+    two = train(WindowedDataset(TOY_CARD, scaled), config)
+    np.testing.assert_allclose(
+        one.model.clusters.centroids, two.model.clusters.centroids, rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_clusters": 0}, "n_clusters should be at least 2, got 0"),
+        ({"n_clusters": 1}, "n_clusters should be at least 2, got 1"),
+        ({"batch_size": 1}, "batch_size should be at least 2, got 1"),
+        ({"epochs": 0}, "epochs should be at least 1, got 0"),
+        ({"restarts": 0}, "restarts should be at least 1, got 0"),
+        ({"seed": -1}, "seed should be at least 0, got -1"),
+        ({"sigma": 0.0}, "sigma should be above 0, got 0.0"),
+        ({"sigma": float("nan")}, "sigma should be above 0, got nan"),
+        ({"method": "soft"}, "unknown method 'soft': known are hard, none"),
+        ({"encoder": "lstm"}, "unknown encoder 'lstm': known are filterbank, conv"),
+        ({"device": "tpu"}, "unknown device 'tpu': known are auto, cpu, cuda"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(QUICK, **change)  # type: ignore[arg-type]
+
+
+def test_more_clusters_than_windows_are_refused(toy_dataset: WindowedDataset) -> None:
+    n_windows = len(toy_dataset)
+    with pytest.raises(ConfigError, match=f"at most the number of windows, {n_windows}, got"):
+        train(toy_dataset, replace(QUICK, n_clusters=n_windows + 1))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_cuda_that_is_not_there_is_refused(toy_dataset: WindowedDataset) -> None:
+    with pytest.raises(ConfigError, match=r"use --device cpu"):
+        train(toy_dataset, replace(QUICK, device="cuda"))
+
+
+def test_evaluating_other_windows_is_refused(toy_dataset: WindowedDataset) -> None:
+    model = train(toy_dataset, replace(QUICK, epochs=1)).model
+    other = WindowedDataset(TOY_CARD, toy_recordings(1), window=60)
+    with pytest.raises(ValueError, match=r"trained with window 50, 'toy' has 60"):
+        evaluate(model, other)
+    renamed = replace(TOY_CARD, channels=TOY_CARD.channels[:2])
+    two_axes = [Recording(np.zeros((2, 99), np.float32), "1", "1")]
+    with pytest.raises(ValueError, match=r"trained with channels"):
+        evaluate(model, WindowedDataset(renamed, two_axes))

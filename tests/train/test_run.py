@@ -1,0 +1,122 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeclust import ConfigError, RunError, WindowedDataset
+from edgeclust.train import Run, TrainConfig, evaluate
+
+SCORES = ["n_windows", "clusters_used", "acc", "nmi", "ami", "ari", "kl_star"]
+
+QUICK = TrainConfig(n_clusters=3, epochs=2, batch_size=32, restarts=2)
+
+
+@pytest.fixture(scope="module")
+def run(toy_dataset: WindowedDataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("runs") / "toy"
+    return Run.create(folder, toy_dataset, QUICK, data="toy", hold_out=("9",))
+
+
+def test_the_folder_holds_five_files_and_no_pickle(run: Run) -> None:
+    names = ["config.json", "metrics.jsonl", "model.safetensors", "overview.png", "summary.json"]
+    assert sorted(os.listdir(run.folder)) == names
+
+
+def test_a_run_opens_as_it_was(run: Run, toy_dataset: WindowedDataset) -> None:
+    back = Run.open(run.folder)
+    assert back == run
+    metrics = evaluate(back.load_model(), toy_dataset).metrics
+    assert metrics == {key: run.summary()[key] for key in SCORES}
+
+
+def test_metrics_have_a_line_for_each_epoch_of_each_restart(run: Run) -> None:
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["restart"], line["epoch"]) for line in lines] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert [line["restart"] for line in run.metrics()] == [run.summary()["restart"]] * 2
+
+
+def test_the_summary_reports_the_last_epoch_of_the_kept_restart(run: Run) -> None:
+    summary = run.summary()
+    assert summary["finished"]
+    assert summary["objective"] == min(summary["restart_objectives"])
+    for key in SCORES:
+        assert summary[key] == run.metrics()[-1][key]
+
+
+def test_a_training_that_is_stopped_leaves_a_whole_run(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    run = Run.create(tmp_path / "run", toy_dataset, QUICK, data="toy", should_stop=lambda: True)
+    assert not run.summary()["finished"]
+    evaluation = evaluate(Run.open(tmp_path / "run").load_model(), toy_dataset)
+    assert np.isfinite(evaluation.embedding).all()
+
+
+def test_a_folder_in_use_is_refused(run: Run, toy_dataset: WindowedDataset) -> None:
+    before = (run.folder / "model.safetensors").read_bytes()
+    with pytest.raises(RunError, match=r"toy: exists and is not empty: use --overwrite"):
+        Run.create(run.folder, toy_dataset, QUICK, data="toy")
+    assert (run.folder / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_is_overwritten_when_asked(toy_dataset: WindowedDataset, tmp_path: Path) -> None:
+    Run.create(tmp_path / "run", toy_dataset, QUICK, data="toy")
+    config = replace(QUICK, seed=4)
+    Run.create(tmp_path / "run", toy_dataset, config, data="toy", overwrite=True)
+    assert Run.open(tmp_path / "run").config == config
+
+
+def test_other_peoples_files_are_never_overwritten(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match=r"holds other things than a run \(thesis.txt\)"):
+        Run.create(tmp_path, toy_dataset, QUICK, data="toy", overwrite=True)
+    assert os.listdir(tmp_path) == ["thesis.txt"]
+
+
+def test_nothing_is_made_when_the_settings_do_not_fit_the_data(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"number of windows"):
+        Run.create(tmp_path / "run", toy_dataset, replace(QUICK, n_clusters=10_000), data="toy")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", None, "config.json: is not there"),
+        ("config.json", b"{", "config.json: is no JSON"),
+        ("config.json", b"{}", "config.json: is not the file of a run: 'data'"),
+        ("model.safetensors", None, "model.safetensors: is not there, so the training did not"),
+        ("model.safetensors", b"cut", "model.safetensors: is damaged"),
+        ("summary.json", None, "summary.json: is not there"),
+    ],
+)
+def test_a_damaged_run_says_what_is_wrong(
+    toy_dataset: WindowedDataset, tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
+    folder = tmp_path / "run"
+    Run.create(folder, toy_dataset, replace(QUICK, epochs=1, restarts=1), data="toy")
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+
+    def read_all() -> None:
+        opened = Run.open(folder)
+        opened.load_model()
+        opened.summary()
+
+    with pytest.raises(RunError, match=message):
+        read_all()
+
+
+def test_weights_of_another_encoder_are_refused(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    quick = replace(QUICK, epochs=1, restarts=1)
+    run = Run.create(tmp_path / "run", toy_dataset, quick, data="toy")
+    with pytest.raises(RunError, match=r"is damaged or of another model"):
+        replace(run, config=replace(quick, encoder="conv")).load_model()

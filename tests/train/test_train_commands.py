@@ -1,0 +1,193 @@
+"""The commands of the workstation, from recordings to a labelled stream."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from toy import TOY_CARD, toy_recordings
+from typer.testing import CliRunner, Result
+
+from edgeclust import Recording
+from edgeclust.cli import app
+from edgeclust.har_data import write_recordings_folder
+
+LONG = ["--epochs", "20", "--batch-size", "32"]
+QUICK = ["--epochs", "2", "--batch-size", "32", "--restarts", "1"]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def fails_with(result: Result) -> str:
+    """Return the one line that a failed command said."""
+    assert result.exit_code == 1, result.output
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_recordings_folder(TOY_CARD, toy_recordings(), tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+def test_from_a_folder_of_csv_to_a_labelled_stream(folder: Path, out: Path) -> None:
+    trained = run("train", folder, "--out", out, "--hold-out", "2", *LONG, "--json")
+    assert trained.exit_code == 0, trained.output
+    summary = json.loads(trained.stdout)
+    assert summary["run"] == str(out)
+    assert {"n_windows", "n_clusters", "clusters_used", "acc", "nmi", "ami", "ari", "kl_star"} <= {
+        *summary
+    }
+    evaluated = json.loads(run("evaluate", out, "--json").stdout)
+    assert evaluated["acc"] == summary["acc"] > 0.95
+    assert evaluated["held_out"]["acc"] > 0.9
+    exported = json.loads(run("export", out, "--json").stdout)
+    assert exported["same_label"] == 1.0
+    labelled = run("label", exported["model"], folder / "0001.csv", "--freeze")
+    assert len(labelled.stdout.splitlines()) == evaluated["held_out"]["n_windows"]
+
+
+def test_what_a_person_sees(folder: Path, out: Path) -> None:
+    trained = run("train", folder, "--out", out, *QUICK)
+    assert "clusters_used" in trained.stdout
+    assert "n_parameters" in trained.stdout
+    assert "epoch 2/2" in trained.stderr
+    assert f"next: edgeclust export {out}" in trained.stderr
+    assert "clusters_used" in run("evaluate", out).stdout
+    exported = run("export", out, "--out", out.with_name("m.onnx"))
+    assert "latency_us" in exported.stdout
+    assert "next: edgeclust label" in exported.stderr
+
+
+def test_the_same_command_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert run("train", folder, "--out", tmp_path / name, *QUICK).exit_code == 0
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_unlabelled_recordings_train_without_scores(tmp_path: Path, out: Path) -> None:
+    card = replace(TOY_CARD, classes=())
+    recordings = [replace(recording, labels=None) for recording in toy_recordings()]
+    write_recordings_folder(card, recordings, tmp_path / "plain")
+    assert "names no classes, so say how many: --n-clusters" in fails_with(
+        run("train", tmp_path / "plain", "--out", out)
+    )
+    trained = run("train", tmp_path / "plain", "--out", out, "--n-clusters", 3, *QUICK, "--json")
+    assert "acc" not in json.loads(trained.stdout)
+    assert run("evaluate", out).exit_code == 0
+
+
+def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: Path) -> None:
+    recordings = toy_recordings()
+    recordings[0].signal[0, 60] = float("nan")
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "gap")
+    trained = run("train", tmp_path / "gap", "--out", out, *QUICK, "--json")
+    assert "skipped 2 windows: they hold NaN" in trained.stderr
+    assert json.loads(trained.stdout)["n_skipped"] == 2
+
+
+def test_data_are_listed_and_shown() -> None:
+    assert json.loads(run("data", "list", "--json").stdout) == {"data": ["watch"]}
+    assert "watch" in run("data", "list").stdout
+    shown = json.loads(run("data", "show", "watch", "--json").stdout)
+    assert (shown["n_windows"], shown["n_recordings"], shown["rate_hz"]) == (2229, 140, 50)
+    assert "upright row" in run("data", "show", "watch").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--n-clusters", "0"], "n_clusters should be at least 2, got 0"),
+        (["--n-clusters", "1"], "n_clusters should be at least 2, got 1"),
+        (["--n-clusters", "9999"], "n_clusters should be at most the number of windows, 357, got"),
+        (["--batch-size", "1"], "batch_size should be at least 2, got 1"),
+        (["--sigma", "0"], "sigma should be above 0, got 0.0"),
+        (["--sigma", "-2"], "sigma should be above 0, got -2.0"),
+        (["--sigma", "big"], "sigma should be a number above 0 or 'auto', got 'big'"),
+        (["--method", "soft"], "unknown method 'soft': known are hard, none"),
+        (["--encoder", "lstm"], "unknown encoder 'lstm'"),
+        (["--balance", "none"], "unknown balance 'none': known are subject, batch"),
+        (["--window", "0"], "window should be at least 1 sample, got 0"),
+        (["--window", "5000"], "no recording of 'toy' holds a whole window of 5000 samples"),
+        (["--hold-out", "7"], "no subject 7 in 'toy'; there are 1, 2, 3"),
+        (["--hold-out", "1,2,3"], "hold_out should leave at least one subject"),
+        (["--n-clusters", "many"], "'--n-clusters': Input should be a valid integer"),
+    ],
+)
+def test_bad_settings_end_with_one_line_and_no_run(
+    folder: Path, out: Path, arguments: list[str], message: str
+) -> None:
+    assert message in fails_with(run("train", folder, "--out", out, *arguments))
+    assert not out.exists()
+
+
+def test_bad_data_end_with_one_line_and_no_run(tmp_path: Path, folder: Path, out: Path) -> None:
+    assert "unknown data 'wach': known are watch" in fails_with(run("train", "wach"))
+    (tmp_path / "empty").mkdir()
+    assert "is no recordings folder" in fails_with(run("train", tmp_path / "empty", "--out", out))
+    (folder / "0001.csv").write_text("ax,ay,az\n1,2,three\n")
+    said = fails_with(run("train", folder, "--out", out))
+    assert "0001.csv, line 2: column az holds 'three', which is no number" in said
+    (folder / "0001.csv").write_text("ax,ay\n1,2\n")
+    assert "0001.csv: has no column az" in fails_with(run("train", folder, "--out", out))
+    assert not out.exists()
+
+
+def test_recordings_shorter_than_a_window_end_with_one_line(tmp_path: Path, out: Path) -> None:
+    short = [Recording(recording.signal[:, :40], "1", "1") for recording in toy_recordings(1)]
+    write_recordings_folder(TOY_CARD, short, tmp_path / "short")
+    said = fails_with(run("train", tmp_path / "short", "--out", out))
+    assert (
+        "no recording of 'toy' holds a whole window of 50 samples: the longest of 1 has 40" in said
+    )
+
+
+def test_a_run_is_not_overwritten_unasked(folder: Path, out: Path) -> None:
+    assert run("train", folder, "--out", out, *QUICK).exit_code == 0
+    assert "use --overwrite" in fails_with(run("train", folder, "--out", out, *QUICK))
+    assert run("train", folder, "--out", out, *QUICK, "--overwrite").exit_code == 0
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    for command in ("evaluate", "export"):
+        assert "config.json: is not there" in fails_with(run(command, tmp_path))
+
+
+def test_a_failed_export_leaves_no_file(
+    folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeclust.export import parity
+
+    run("train", folder, "--out", out, *QUICK)
+    monkeypatch.setattr(parity, "LEAST_AGREEMENT", 1.1)
+    assert "asked for" in fails_with(run("export", out, "--out", out.with_name("m.onnx")))
+    assert not out.with_name("m.onnx").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_leaves_a_run_that_can_be_evaluated(folder: Path, out: Path) -> None:
+    command = [sys.executable, "-P", "-m", "edgeclust", "train", str(folder), "--out", str(out)]
+    command += ["--epochs", "100000", "--json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not (out / "metrics.jsonl").exists():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not json.loads(said)["finished"]
+    assert json.loads(run("evaluate", out, "--json").stdout)["acc"] > 0
