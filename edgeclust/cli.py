@@ -93,6 +93,19 @@ def show_data(
     print_json(facts) if json else print_facts(str(data), facts)
 
 
+@data_app.command("convert")
+def convert_data(
+    data: Annotated[str, typer.Argument(help="A name, or the path of a recordings folder.")],
+    out: Annotated[Path, typer.Argument(help="The folder to make.")],
+) -> None:
+    """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
+    from edgeclust.har_data import open_dataset, write_recordings_folder
+
+    dataset = open_dataset(data)
+    write_recordings_folder(dataset.card, dataset.recordings, out)
+    remark(f"next: edgeclust train {out}")
+
+
 @app.command()
 def train(
     data: Annotated[

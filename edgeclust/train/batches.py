@@ -43,7 +43,7 @@ def draw_batches(
     >>> groups = np.array(["anna", "anna", "ben", "ben"])
     >>> batches = draw_batches(groups, batch_size=4, rng=np.random.default_rng(0))
     >>> [[sorted(block.tolist()) for block in batch] for batch in batches]
-    [[[2, 3], [0, 1]]]
+    [[[0, 1], [2, 3]]]
     """
     names, group_of = np.unique(groups, return_inverse=True)
     block_size = max(1, batch_size // min(BLOCKS, len(names)))
