@@ -39,11 +39,13 @@ $(TRAIN): $(WHEEL) .venv/.dependencies
 	touch $@
 
 .venv/.dependencies: constraints.txt pyproject.toml | $(WHEEL)
+	@echo "installing torch and the rest into .venv: minutes, once"
 	.venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[train,dev]"
 	touch $@
 
 # The device: the wheel with its command line, no torch and no pandas.
 $(DEVICE): $(WHEEL) constraints.txt
+	@echo "installing numpy and onnxruntime into .venv-device, which plays the device"
 	$(PYTHON) -m venv .venv-device
 	.venv-device/bin/pip install --quiet --force-reinstall --no-deps dist/edgeclust-*.whl
 	.venv-device/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[cli]"

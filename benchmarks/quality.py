@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hapt import read_hapt
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from edgeclust.train import TrainConfig, train
 from edgeclust.train.features import kmeans_on_features
 from edgeclust.train.metrics import clustering_metrics
 
+from hapt import read_hapt
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "hard": {},

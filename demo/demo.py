@@ -104,7 +104,7 @@ def label(recording: Path) -> list[dict[str, Any]]:
     result = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     (HERE / "labels.jsonl").write_text(result.stdout)
     lines = result.stdout.splitlines()
-    console.print(*lines[:2], "...", sep="\n")
+    print(*lines[:2], "...", sep="\n")
     return [json.loads(line) for line in lines]
 
 

@@ -156,7 +156,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
-    from edgeclust.har_data import open_dataset
+    from edgeclust.har_data import absolute_source, open_dataset
     from edgeclust.train import Run, TrainConfig
 
     dataset = open_dataset(data, window, stride)
@@ -182,7 +182,7 @@ def train(
             out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
             training,
             config,
-            data=data if not Path(data).is_dir() else str(Path(data).resolve()),
+            data=absolute_source(data),
             hold_out=held_out,
             overwrite=overwrite,
             on_epoch=on_epoch,
@@ -248,7 +248,7 @@ def export(
     dataset = open_dataset(trained.data, trained.card.window, trained.card.stride)
     report = export_model(
         model,
-        out or run.with_name(run.name + ".onnx"),
+        out or run.parent / f"{run.resolve().name}.onnx",
         dataset,
         training=trained.summary(),
         versions=library_versions(),

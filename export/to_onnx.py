@@ -1,6 +1,9 @@
 """The network as an ONNX graph, with nothing in it of the machine that made it."""
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import onnx
 import torch
@@ -37,9 +40,7 @@ def encoder_to_onnx(encoder: nn.Module, n_channels: int, window: int) -> onnx.Mo
     """
     # Two windows: the exporter would take a batch of one for a constant.
     example = torch.zeros(2, n_channels, window)
-    with warnings.catch_warnings():
-        # The exporter warns of its own internals; what it yields is checked by parity.
-        warnings.simplefilter("ignore")
+    with _quiet_exporter():
         program = torch.onnx.export(
             encoder,
             (example,),
@@ -55,6 +56,20 @@ def encoder_to_onnx(encoder: nn.Module, n_channels: int, window: int) -> onnx.Mo
     _strip(proto)
     onnx.checker.check_model(proto, full_check=True)
     return proto
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's remarks on its own internals off stderr; parity checks what it yields."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _strip(proto: onnx.ModelProto) -> None:

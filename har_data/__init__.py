@@ -8,6 +8,12 @@ from edgeclust.har_data.recordings_folder import (  # noqa: E402
     read_recordings_folder,
     write_recordings_folder,
 )
-from edgeclust.har_data.registry import READERS, open_dataset  # noqa: E402
+from edgeclust.har_data.registry import READERS, absolute_source, open_dataset  # noqa: E402
 
-__all__ = ["READERS", "open_dataset", "read_recordings_folder", "write_recordings_folder"]
+__all__ = [
+    "READERS",
+    "absolute_source",
+    "open_dataset",
+    "read_recordings_folder",
+    "write_recordings_folder",
+]

@@ -12,6 +12,18 @@ READERS: dict[str, Callable[[], tuple[Card, list[Recording]]]] = {"watch": read_
 """Readers by the name that ``edgeclust train`` takes."""
 
 
+def absolute_source(data: str) -> str:
+    """Return a registered name as it is, and the path of a recordings folder made absolute.
+
+    Examples
+    --------
+    >>> from edgeclust.har_data.registry import absolute_source
+    >>> absolute_source("watch")
+    'watch'
+    """
+    return data if data in READERS else str(Path(data).resolve())
+
+
 def open_dataset(
     data: str | Path, window: int | None = None, stride: int | None = None
 ) -> WindowedDataset:
@@ -35,7 +47,7 @@ def open_dataset(
     >>> len(open_dataset("watch"))
     2229
     """
-    if str(data) in READERS:
+    if str(data) in READERS:  # a name wins over a folder that happens to be called so
         card, recordings = READERS[str(data)]()
     elif Path(data).is_dir():
         card, recordings = read_recordings_folder(Path(data))

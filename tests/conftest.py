@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from toy import TOY_CARD, toy_recordings
 
 from edgeclust import WindowedDataset
+
+from toy import TOY_CARD, toy_recordings
 
 DATA = Path(__file__).parent / "data"
 

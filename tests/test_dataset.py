@@ -3,9 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy import TOY_CARD, toy_recordings
 
 from edgeclust import Card, DataError, Recording, WindowedDataset
+
+from toy import TOY_CARD, toy_recordings
 
 CARD = replace(TOY_CARD, channels=TOY_CARD.channels[:1], window=4, stride=2)
 

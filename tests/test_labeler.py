@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toy import TOY_CARD, toy_recordings
 
 from edgeclust import DataError, Labeler, LabelEvent, ModelFileError, WindowedDataset
+
+from toy import TOY_CARD, toy_recordings
 
 STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
 

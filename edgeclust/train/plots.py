@@ -105,7 +105,7 @@ def draw_curves(
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if len(runs) > 1:
-        axes.legend()
+        axes.legend(loc="center right")
 
 
 def draw_table(axes: Axes, table: NDArray[np.intp], card: Card) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import toy_recordings
 from typer.testing import CliRunner, Result
 
 from edgeclust import Labeler
 from edgeclust.cli import app
+
+from toy import toy_recordings
 
 STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
 

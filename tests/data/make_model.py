@@ -11,12 +11,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from toy import TOY_CARD, toy_recordings  # noqa: E402
-
 from edgeclust import Labeler, WindowedDataset  # noqa: E402
 from edgeclust.export import export_model  # noqa: E402
 from edgeclust.train import TrainConfig, train  # noqa: E402
 from edgeclust.train.run import library_versions  # noqa: E402
+
+from toy import TOY_CARD, toy_recordings  # noqa: E402
 
 
 def main() -> None:

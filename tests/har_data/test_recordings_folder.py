@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from toy import TOY_CARD, toy_recordings
 
 from edgeclust import DataError, Recording
 from edgeclust.har_data import open_dataset, read_recordings_folder, write_recordings_folder
+
+from toy import TOY_CARD, toy_recordings
 
 CARD = replace(TOY_CARD, window=4, stride=2)
 ROWS = "time,ax,ay,az,label\n" + "".join(f"{n / 25},{n},0.5,1,walk\n" for n in range(6))

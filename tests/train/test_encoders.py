@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from toy import TOY_CARD
 
 from edgeclust import ConfigError
 from edgeclust.train.encoders import ENCODERS, FilterBank, build_encoder, count_parameters
+
+from toy import TOY_CARD
 
 
 def encoder(name: str, window: int = 50, rate_hz: float = 25.0) -> torch.nn.Module:

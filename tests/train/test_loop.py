@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toy import TOY_CARD, toy_recordings
 
 from edgeclust import ConfigError, Recording, WindowedDataset
 from edgeclust.train import EpochReport, TrainConfig, evaluate, train
 from edgeclust.train.batches import n_batches
+
+from toy import TOY_CARD, toy_recordings
 
 QUICK = TrainConfig(n_clusters=3, epochs=20, batch_size=32, restarts=1)
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toy import TOY_CARD, toy_recordings
 from typer.testing import CliRunner, Result
 
 from edgeclust import Recording
 from edgeclust.cli import app
 from edgeclust.har_data import write_recordings_folder
+
+from toy import TOY_CARD, toy_recordings
 
 LONG = ["--epochs", "20", "--batch-size", "32"]
 QUICK = ["--epochs", "2", "--batch-size", "32", "--restarts", "1"]
