@@ -36,7 +36,9 @@ class OneLineErrors(typer.core.TyperGroup):
             # Usage errors; their class is click's or typer's own, as typer's version has it.
             if not hasattr(error, "format_message"):
                 raise
-            fail(error.format_message())
+            # A group called bare shows its help instead of a message.
+            if message := error.format_message():
+                fail(message)
 
 
 def fail(message: str) -> None:

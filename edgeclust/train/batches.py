@@ -11,8 +11,9 @@ BLOCKS = 4
 
 
 def n_batches(n_windows: int, batch_size: int) -> int:
-    """Return how many batches one pass over the windows makes."""
-    return -(-n_windows // batch_size)
+    """Return how many batches one pass over at least two windows makes."""
+    # A batch of one window has no spread to normalise by.
+    return min(-(-n_windows // batch_size), n_windows // 2)
 
 
 def draw_batches(

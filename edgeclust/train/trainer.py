@@ -72,14 +72,15 @@ class Trainer:
 
         evenly = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE)).astype(np.intp)
         sample = torch.from_numpy(dataset.gather(evenly))
-        mean, std = sample.mean(dim=(0, 2)), sample.std(dim=(0, 2), correction=0)
+        # In float64, where the square of no float32 overflows.
+        std, mean = torch.std_mean(sample.double(), dim=(0, 2), correction=0)
         std[std == 0] = 1.0  # a channel that never changes stays at zero
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             encoder = build_encoder(
                 config.encoder,
-                mean,
-                std,
+                mean.float(),
+                std.float(),
                 dataset.card.window,
                 dataset.card.rate_hz,
                 config.n_features,

@@ -168,6 +168,13 @@ def test_inspect_says_what_the_file_holds(toy_model: Path) -> None:
     assert sum(facts["counts"]) == facts["training"]["n_windows"]
 
 
+def test_called_bare_it_shows_its_help() -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert "label" in result.output
+    assert "error" not in result.output
+
+
 def test_every_command_has_help() -> None:
     assert run("--help").exit_code == 0
     for command in (["data", "list"], ["data", "show"], ["train"], ["evaluate"], ["export"]):

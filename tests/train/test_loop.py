@@ -106,6 +106,22 @@ def test_data_smaller_than_a_batch_make_one_batch(toy_dataset: WindowedDataset) 
     assert np.isfinite(result.reports[-1].loss)
 
 
+@pytest.mark.parametrize("n_windows", [2, 3, 5])
+def test_hardly_any_data_train_too(n_windows: int) -> None:
+    n_samples = TOY_CARD.window * n_windows
+    signal = np.random.default_rng(0).normal(size=(3, n_samples)).astype(np.float32)
+    few = WindowedDataset(TOY_CARD, [Recording(signal, "1", "1")], stride=TOY_CARD.window)
+    config = replace(QUICK, n_clusters=2, batch_size=2, epochs=3)
+    assert np.isfinite(train(few, config).model.clusters.centroids).all()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_values_far_from_one_train_too(size: float) -> None:
+    scaled = [replace(r, signal=r.signal * np.float32(size)) for r in toy_recordings()]
+    result = train(WindowedDataset(TOY_CARD, scaled), replace(QUICK, epochs=2))
+    assert np.isfinite(result.model.clusters.centroids).all()
+
+
 def test_a_channel_that_never_changes_does_no_harm() -> None:
     recordings = toy_recordings()
     for recording in recordings:
