@@ -1,22 +1,48 @@
 """Keep the scale of distances where the count penalty can act."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
+
+MOST_GAP = 2.0
+"""Nats that the mean cost gap is kept at where clusters are few: measured best on real sets."""
+
+
+def target_gap(block_size: float, n_clusters: int) -> float:
+    """Return the mean cost gap, in nats, at which no cluster dies.
+
+    A cluster that holds its even share of a block charges log(1 + block_size / n_clusters) for
+    the next window. Windows that lie further from every other cluster than that pay no heed to
+    the price, and clusters without windows of their own stay so: the gap is kept below it.
+
+    Parameters
+    ----------
+    block_size : float
+        Windows that share counts, at least 1.
+    n_clusters : int
+        How many clusters share them.
+
+    Examples
+    --------
+    >>> from edgeclust.train.sigma import target_gap
+    >>> target_gap(block_size=64, n_clusters=7), round(target_gap(64, n_clusters=50), 2)
+    (2.0, 0.82)
+    """
+    return min(MOST_GAP, math.log1p(block_size / n_clusters))
 
 
 class CalibratedSigma:
     """Sigma that follows the embedding, so that the mean cost gap stays near a target.
 
     The cost gap of a window is its mean squared distance to all centroids less that to the
-    nearest, over sigma: how many nats its clusters are apart. The count penalty of a batch of B
-    windows is at most log(B) nats, so with wider gaps it cannot act and the clusters collapse,
-    and with gaps far below one it alone decides. Embeddings grow and shrink while they are
-    learnt; an exponential average of the gap follows them.
+    nearest, over sigma: how many nats its clusters are apart. The count penalty of B windows is
+    at most log(B) nats, so with wider gaps it cannot act and the clusters collapse, and with gaps
+    far below one it alone decides. Embeddings grow and shrink while they are learnt; an
+    exponential average of the gap follows them.
 
     Parameters
     ----------
-    target : float
-        Mean cost gap to keep, in nats, above 0.
     momentum : float
         Weight of the past in the average, in [0, 1).
 
@@ -24,21 +50,27 @@ class CalibratedSigma:
     --------
     >>> import numpy as np
     >>> from edgeclust.train.sigma import CalibratedSigma
-    >>> sigma = CalibratedSigma(target=2.0)
-    >>> sigma.update(np.array([[0.0, 8.0], [8.0, 0.0]]))
+    >>> CalibratedSigma().update(np.array([[0.0, 8.0], [8.0, 0.0]]), target=2.0)
     2.0
     """
 
-    def __init__(self, target: float, momentum: float = 0.9) -> None:
-        self.target = target
+    def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
         self._gap: float | None = None
 
-    def update(self, squared: NDArray[np.float64]) -> float:
-        """Take a batch's squared distances, (n_windows, n_clusters), and return sigma for it."""
+    def update(self, squared: NDArray[np.float64], target: float) -> float:
+        """Take a batch's squared distances and return sigma for it.
+
+        Parameters
+        ----------
+        squared : float64 array of shape (n_windows, n_clusters)
+            Of the batch. Not modified.
+        target : float
+            Mean cost gap to keep, in nats, above 0.
+        """
         gap = float((squared.mean(axis=1) - squared.min(axis=1)).mean())
         if self._gap is not None:
             gap = self.momentum * self._gap + (1 - self.momentum) * gap
         self._gap = gap
         # A gap of nothing (all centroids in one place) would leave nothing to divide by.
-        return max(gap / self.target, float(np.finfo(np.float32).tiny))
+        return max(gap / target, float(np.finfo(np.float32).tiny))

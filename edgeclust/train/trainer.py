@@ -14,10 +14,7 @@ from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder
 from edgeclust.train.methods import METHODS
-from edgeclust.train.sigma import CalibratedSigma
-
-TARGET_GAP = 2.0
-"""Nats of mean cost gap that sigma is calibrated to."""
+from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
 """Windows, evenly spaced, that the scale of the channels and of the centroids is taken from."""
@@ -66,7 +63,7 @@ class Trainer:
         self.device = pick_device(config.device)
         self.assign = METHODS[config.method]
         self.sigma = math.nan if config.sigma is None else config.sigma
-        self.calibration = CalibratedSigma(TARGET_GAP) if config.sigma is None else None
+        self.calibration = CalibratedSigma() if config.sigma is None else None
         # Uniform: every cluster is expected to hold the same share of the windows.
         self.log_prior = np.full(config.n_clusters, -math.log(config.n_clusters))
 
@@ -104,7 +101,8 @@ class Trainer:
         squared = (embedding[:, None] - self.centroids).square().sum(dim=-1)
         table = squared.detach().cpu().numpy().astype(np.float64)
         if self.calibration is not None:
-            self.sigma = self.calibration.update(table)
+            target = target_gap(len(table) / len(blocks), len(self.log_prior))
+            self.sigma = self.calibration.update(table, target)
         cost = table / self.sigma - self.log_prior
         edges = np.cumsum([len(block) for block in blocks])[:-1]
         parts = [self.assign(part) for part in np.split(cost, edges)]
