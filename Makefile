@@ -2,7 +2,8 @@
 # Each sets up what it needs on a fresh machine with python3 and make, and is quick the next time.
 
 PYTHON ?= python3
-SOURCES := $(shell find edgeclust export har_data -name '*.py') edgeclust/py.typed \
+# The folders are among them, so that a file taken away is noticed too.
+SOURCES := $(shell find edgeclust export har_data -name __pycache__ -prune -o -print) \
 	pyproject.toml README.md LICENSE
 WHEEL := dist/.built
 TRAIN := .venv/.installed

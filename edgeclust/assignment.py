@@ -16,7 +16,8 @@ def assign(cost: ArrayLike, log_prior: ArrayLike | None = None) -> NDArray[np.in
     with n_k the windows that cluster k holds already. The last term is what the multinomial
     coefficient of the batch's counts adds, so no cluster swallows a batch unless every cost
     gap exceeds log(n_windows). Repeatedly, the cheapest pair among the unassigned windows is
-    taken. Time grows as n_windows * n_clusters * log(n_windows).
+    taken. Time grows as n_windows * n_clusters * log(n_windows); only where a cluster's costs
+    differ by less than rounding, with n_windows once more.
 
     Parameters
     ----------

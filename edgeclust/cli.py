@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -28,6 +29,7 @@ from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
+    from edgeclust.train import TrainedModel
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -76,7 +78,7 @@ def show_data(
     facts = {
         "name": card.name,
         "rate_hz": card.rate_hz,
-        "channels": [f"{channel.name} ({channel.unit})" for channel in card.channels],
+        "channels": card.channel_units,
         "mount": card.mount,
         "classes": list(card.classes),
         "window": card.window,
@@ -161,9 +163,9 @@ def train(
 
     dataset = open_dataset(data, window, stride)
     held_out = tuple(subject.strip() for subject in hold_out.split(",") if subject.strip())
-    training, _ = split_subjects(dataset, held_out)
-    if n_clusters is None and not dataset.card.classes:
-        raise ConfigError(f"{data!r} names no classes, so say how many: --n-clusters K")
+    training, _ = dataset.split_subjects(held_out)
+    if n_clusters is None and len(dataset.card.classes) < 2:
+        raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")
     config = TrainConfig(
         n_clusters=len(dataset.card.classes) if n_clusters is None else n_clusters,
         method=method,
@@ -208,23 +210,22 @@ def evaluate(
     """Score a run against known activities: edgeclust evaluate runs/watch-hard-0."""
     from edgeclust.har_data import open_dataset
     from edgeclust.train import Run
-    from edgeclust.train import evaluate as evaluate_model
 
     trained = Run.open(run)
     model = trained.load_model()
     window, stride = trained.card.window, trained.card.stride
     dataset = open_dataset(trained.data if data is None else data, window, stride)
     _say_skipped(dataset)
-    seen, held_out = split_subjects(dataset, trained.hold_out if data is None else ())
+    seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
-    scores = {name: evaluate_model(model, part).metrics for name, part in parts.items()}
+    scores = {name: _timed_scores(model, part) for name, part in parts.items()}
     if json:
         first, *others = scores.items()
         print_json(
             {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1], **dict(others)}
         )
     else:
-        keys = list(next(iter(scores.values())))
+        keys = list(dict.fromkeys(key for score in scores.values() for key in score))
         rows = [[name, *(score.get(key) for key in keys)] for name, score in scores.items()]
         print_rows(["windows of", *keys], rows)
 
@@ -324,20 +325,19 @@ def label(
     if labeler.n_skipped:
         remark(
             f"skipped {labeler.n_skipped} of {labeler.n_windows} windows: "
-            "they hold NaN, infinity or empty cells"
+            "they hold NaN, infinity, empty cells or values beyond measure"
         )
 
 
-def split_subjects(
-    dataset: "WindowedDataset", held_out: tuple[str, ...]
-) -> "tuple[WindowedDataset, WindowedDataset | None]":
-    """Return the data of the other subjects, and those of the subjects held out."""
-    if not held_out:
-        return dataset, None
-    others = [subject for subject in dataset.subjects if subject not in held_out]
-    if not others:
-        raise ConfigError("hold_out should leave at least one subject to train on")
-    return dataset.select_subjects(others), dataset.select_subjects(held_out)
+def _timed_scores(model: "TrainedModel", dataset: "WindowedDataset") -> dict[str, Any]:
+    """Score a model on data, and how quickly it labels them."""
+    from edgeclust.train import evaluate as evaluate_model
+
+    started = time.perf_counter()
+    metrics = evaluate_model(model, dataset).metrics
+    seconds = time.perf_counter() - started
+    speed = round(len(dataset) / seconds, 1)
+    return metrics | {"seconds": round(seconds, 3), "windows_per_s": speed}
 
 
 def _first_line(text: str | None) -> str:
@@ -365,6 +365,8 @@ def _say_skipped(dataset: "WindowedDataset") -> None:
 def _open_text(source: str) -> Iterator[io.TextIOWrapper]:
     """Open a CSV file, or standard input for '-', to be read line by line as it grows."""
     if source == "-":
+        if sys.stdin is None:
+            raise DataError("standard input is closed")
         text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
         yield text
         text.detach()

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from edgeclust.errors import EdgeclustError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from edgeclust.train import EpochReport
 
 N_PLAIN_LINES = 10
-"""Lines of progress that a training prints where stderr is no terminal."""
+"""Lines of progress, about, that each restart prints where stderr is no terminal."""
 
 
 class OneLineErrors(typer.core.TyperGroup):
@@ -59,9 +60,9 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 def print_facts(title: str, facts: Mapping[str, Any]) -> None:
     """Print a table of names and values."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=Text(title), title_justify="left", show_header=False)
     for name, value in facts.items():
-        table.add_row(name, format_value(value))
+        table.add_row(name, Text(format_value(value)))
     _print_table(table)
 
 
@@ -69,7 +70,7 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table with a header."""
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(format_value(value) for value in row))
+        table.add_row(*(Text(format_value(value)) for value in row))
     _print_table(table)
 
 
@@ -103,6 +104,8 @@ def training_progress() -> Iterator[
 ]:
     """Show a training on stderr: a bar on a terminal, else a few lines.
 
+    What is shown is the restart, its epoch, the loss, the clusters used, and the speed.
+
     Yields
     ------
     on_epoch, on_step : callables
@@ -110,8 +113,7 @@ def training_progress() -> Iterator[
     """
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("training"),
-        BarColumn(),
+        BarColumn(bar_width=10),
         TextColumn("{task.percentage:.0f} %"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
@@ -122,9 +124,8 @@ def training_progress() -> Iterator[
 
     def on_epoch(report: "EpochReport") -> None:
         state = (
-            f"restart {report.restart + 1}  epoch {report.epoch}/{report.n_epochs}  "
-            f"loss {report.loss:.3f}  "
-            f"clusters used {report.metrics['clusters_used']}  "
+            f"{report.restart + 1}: epoch {report.epoch}/{report.n_epochs} "
+            f"loss {report.loss:.2f} used {report.metrics['clusters_used']} "
             f"{report.windows_per_s:,.0f} windows/s"
         )
         bar.update(task, state=state)

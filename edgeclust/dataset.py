@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +43,10 @@ class Card:
         names = self.channel_names
         if not names or len(set(names)) < len(names):
             raise DataError(f"channels of {self.name!r} should be named, each once, got {names}")
+        if len(set(self.classes)) < len(self.classes) or "" in self.classes:
+            raise DataError(f"classes of {self.name!r} should each have a name of their own")
+        if not self.name or set(self.name) & {"/", "\\"}:
+            raise DataError(f"name should be a word that can name a file, got {self.name!r}")
         check_window(self.window, self.stride)
 
     @property
@@ -49,9 +54,17 @@ class Card:
         """Names of the channels, in their order."""
         return [channel.name for channel in self.channels]
 
+    @property
+    def channel_units(self) -> list[str]:
+        """Names of the channels with their units, as in ``ax (g)``."""
+        return [f"{channel.name} ({channel.unit})" for channel in self.channels]
+
     def to_json(self) -> dict[str, Any]:
         """Return the card as the object that a ``dataset.json`` holds."""
-        return asdict(self)
+        return asdict(self) | {
+            "channels": [asdict(channel) for channel in self.channels],
+            "classes": list(self.classes),
+        }
 
     @classmethod
     def from_json(cls, content: Any, where: str) -> "Card":
@@ -70,24 +83,31 @@ class Card:
             If a key is missing or holds something of another kind.
         """
         try:
+            optional = {
+                key: content[key] for key in ("mount", "source", "licence") if key in content
+            }
+            channels = [(channel["name"], channel["unit"]) for channel in content["channels"]]
+            classes = content.get("classes", [])
+            if not isinstance(classes, list):
+                raise TypeError(f"classes should be a list, got {classes!r}")
+            texts = [content["name"], *optional.values(), *classes, *chain.from_iterable(channels)]
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError(f"names, units and classes should be texts, got {texts}")
+            for key in ("window", "stride"):
+                if type(content[key]) is not int:
+                    raise TypeError(f"{key} should be a whole number, got {content[key]!r}")
             return cls(
-                name=str(content["name"]),
+                name=content["name"],
                 rate_hz=float(content["rate_hz"]),
-                channels=tuple(
-                    Channel(str(c["name"]), str(c["unit"])) for c in content["channels"]
-                ),
-                window=int(content["window"]),
-                stride=int(content["stride"]),
-                classes=tuple(str(name) for name in content.get("classes", ())),
-                **{
-                    key: str(content[key])
-                    for key in ("mount", "source", "licence")
-                    if key in content
-                },
+                channels=tuple(Channel(*channel) for channel in channels),
+                window=content["window"],
+                stride=content["stride"],
+                classes=tuple(classes),
+                **optional,
             )
         except KeyError as error:
             raise DataError(f"{where}: the key {error} is missing") from error
-        except (TypeError, ValueError, AttributeError) as error:
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(f"{where}: {error}") from error
 
 
@@ -164,7 +184,8 @@ class WindowedDataset:
     Raises
     ------
     DataError
-        If no recording holds a whole window of finite samples.
+        If a recording is of other shape than the card says, or if none holds a whole window of
+        finite samples.
 
     Examples
     --------
@@ -190,6 +211,8 @@ class WindowedDataset:
             stride=card.stride if stride is None else stride,
         )
         self.recordings = recordings
+        for recording in recordings:
+            _check_recording(recording, self.card)
         length = self.card.window
         cuts = [window_starts(r.signal.shape[1], length, self.card.stride) for r in recordings]
         usable = [
@@ -262,6 +285,29 @@ class WindowedDataset:
         recordings = [r for r in self.recordings if r.subject in subjects]
         return WindowedDataset(self.card, recordings)
 
+    def split_subjects(
+        self, held_out: Sequence[str]
+    ) -> "tuple[WindowedDataset, WindowedDataset | None]":
+        """Return the data of all other subjects, and those of the subjects held out.
+
+        Parameters
+        ----------
+        held_out : sequence of str
+            Subjects to keep apart; none leaves nothing for the second part.
+
+        Raises
+        ------
+        DataError
+            If one of them is not in the data, or if nobody else is.
+        """
+        if not held_out:
+            return self, None
+        apart = self.select_subjects(held_out)
+        others = [subject for subject in self.subjects if subject not in held_out]
+        if not others:
+            raise DataError(f"held out are all subjects of {self.card.name!r}: leave at least one")
+        return self.select_subjects(others), apart
+
     def _why_empty(self) -> str:
         """Say why there is not one window."""
         name = self.card.name
@@ -274,10 +320,32 @@ class WindowedDataset:
         )
 
 
+def _check_recording(recording: Recording, card: Card) -> None:
+    """Refuse a recording whose shape or labels are other than the card's."""
+    which = f"recording {recording.session!r} of subject {recording.subject!r}"
+    n_channels, shape = len(card.channels), recording.signal.shape
+    if len(shape) != 2 or shape[0] != n_channels:
+        raise DataError(f"{which} should have shape ({n_channels}, n_samples), got {shape}")
+    labels = recording.labels
+    if labels is None:
+        return
+    if labels.shape != shape[1:]:
+        raise DataError(
+            f"{which} should have a label for each of {shape[1]} samples, got {labels.shape}"
+        )
+    if labels.size and not -1 <= labels.min() <= labels.max() < len(card.classes):
+        raise DataError(
+            f"{which} should have labels from -1 to {len(card.classes) - 1}, "
+            f"got {labels.min()} to {labels.max()}"
+        )
+
+
 def _finite_windows(
     signal: NDArray[np.float32], starts: NDArray[np.intp], window: int
 ) -> NDArray[np.bool_]:
     """Tell which windows hold finite samples alone."""
+    if not len(starts):
+        return np.empty(0, np.bool_)
     bad = np.concatenate([[0], np.cumsum(~np.isfinite(signal).all(axis=0))])
     finite: NDArray[np.bool_] = bad[starts + window] == bad[starts]
     return finite

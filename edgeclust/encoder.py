@@ -40,13 +40,15 @@ class OnnxEncoder:
         options.log_severity_level = 4
         try:
             self._session = ort.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"], enable_fallback=False
             )
+            text = self._session.get_modelmeta().custom_metadata_map.get(PROPERTY)
+            inputs = {node.name: node.shape[1:] for node in self._session.get_inputs()}
+            outputs = {node.name: node.shape[1:] for node in self._session.get_outputs()}
         except Exception as error:  # onnxruntime has no common base for what it raises here
             raise ModelFileError(
                 f"{path}: is damaged or is no ONNX file ({len(content)} bytes); export it again"
             ) from error
-        text = self._session.get_modelmeta().custom_metadata_map.get(PROPERTY)
         if text is None:
             raise ModelFileError(
                 f"{path}: lacks the metadata property {PROPERTY!r}: "
@@ -56,7 +58,16 @@ class OnnxEncoder:
             self.metadata = ModelMetadata.from_json(text)
         except ModelFileError as error:
             raise ModelFileError(f"{path}: {error}") from error
-        self._check_graph(path)
+        expected = {INPUT: [len(self.metadata.channels), self.metadata.window]}
+        if inputs != expected or outputs != {OUTPUT: [self.metadata.centroids.shape[1]]}:
+            raise ModelFileError(
+                f"{path}: its graph takes {inputs} and returns {outputs}, which does not fit "
+                f"its metadata ({expected}); export it again"
+            )
+        try:  # one window, so that a damaged graph shows here and not in the middle of a stream
+            self.embed(np.zeros((1, *expected[INPUT]), np.float32))
+        except Exception as error:  # as above
+            raise ModelFileError(f"{path}: is damaged, its graph does not run") from error
 
     def embed(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed windows.
@@ -72,15 +83,3 @@ class OnnxEncoder:
         """
         embedding: NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: windows})[0]
         return embedding
-
-    def _check_graph(self, path: Path) -> None:
-        """Refuse a graph whose input or output is not what the metadata says."""
-        inputs = {node.name: node.shape[1:] for node in self._session.get_inputs()}
-        outputs = {node.name: node.shape[1:] for node in self._session.get_outputs()}
-        metadata = self.metadata
-        expected = {INPUT: [len(metadata.channels), metadata.window]}
-        if inputs != expected or outputs != {OUTPUT: [metadata.centroids.shape[1]]}:
-            raise ModelFileError(
-                f"{path}: its graph takes {inputs} and returns {outputs}, which does not fit "
-                f"its metadata ({expected}); export it again"
-            )

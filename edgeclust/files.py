@@ -1,5 +1,6 @@
 """Write a file whole or not at all."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -31,6 +32,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     ...     (Path(folder) / "note.txt").read_bytes()
     b'done'
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:

@@ -59,7 +59,8 @@ class Labeler:
     metadata : ModelMetadata
         What the model file says of itself.
     n_windows, n_skipped : int
-        Windows seen so far, and those of them left unlabelled for NaN or infinity.
+        Windows seen so far, and those of them left unlabelled: they hold NaN, infinity or
+        values so large that the network overflows.
 
     Examples
     --------
@@ -112,7 +113,8 @@ class Labeler:
         ----------
         samples : float array of shape (n_samples, n_channels)
             Samples in the model's units and rate, channels in the model's order. A window that
-            holds NaN or infinity is counted in `n_skipped` and gets no event. Not modified.
+            holds NaN or infinity, or overflows the network, is counted in `n_skipped` and gets
+            no event. Not modified.
         t : float64 array of shape (n_samples,), optional
             Seconds of each sample, given with every call or with none. Left out: the index of
             the sample in the stream, divided by the rate.
@@ -159,7 +161,8 @@ class Labeler:
         Raises
         ------
         DataError
-            If the shape is not the model's, or if a window holds NaN or infinity.
+            If the shape is not the model's, or if a window holds NaN, infinity or values so
+            large that the network overflows.
         """
         windows = np.asarray(windows, dtype=np.float32)
         shape = (len(self.metadata.channels), self.metadata.window)
@@ -171,10 +174,14 @@ class Labeler:
         bad = np.flatnonzero(~np.isfinite(windows).all(axis=(1, 2)))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
-        return self._clusters.predict(self._encoder.embed(windows))
+        embedding = self._encoder.embed(windows)
+        bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
+        if len(bad):
+            raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
+        return self._clusters.predict(embedding)
 
     def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
-        """Label one window of the stream; None when it holds NaN or infinity."""
+        """Label one window of the stream; None when it cannot be labelled."""
         if self.n_windows == 0 and self._stamped:
             check_rate(stamps, self.metadata.rate_hz, "the stream")
         self.n_windows += 1
@@ -183,8 +190,11 @@ class Labeler:
             return None
         # One window at a time, so that no chunking changes the last digit of a distance.
         squared = self._clusters.squared_distances(self._encoder.embed(window[None]))
+        if not np.isfinite(squared).all():  # samples so large that the network overflows
+            self.n_skipped += 1
+            return None
+        cluster = int(self._clusters.cost(squared).argmin())
         posterior = self._clusters.posterior(squared)[0]
-        cluster = int(posterior.argmax())
         distance = float(np.sqrt(squared[0, cluster]))
         return LabelEvent(
             t=float(stamps[0]),

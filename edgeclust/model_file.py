@@ -20,6 +20,9 @@ INPUT, OUTPUT = "window", "embedding"
 
 SCHEMA_VERSION = 1
 
+MEASURABLE = (1e-12, 1e12)
+"""Least and most that a rate, a length or a scale can sensibly be."""
+
 
 @dataclass(frozen=True)
 class ModelMetadata:
@@ -86,12 +89,14 @@ class ModelMetadata:
                 )
         for name in ("rate_hz", "window", "stride", "sigma"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ModelFileError(f"{name} should be above 0, got {value}")
-        if not all(share > 0 for share in self.prior):
-            raise ModelFileError(f"prior should hold shares above 0, got {self.prior}")
-        if not self.channels:
-            raise ModelFileError("channels should name at least one channel")
+            if not MEASURABLE[0] <= value <= MEASURABLE[1]:
+                raise ModelFileError(f"{name} should be above 0 and finite, got {value}")
+        if not all(0 < share <= 1 for share in self.prior):
+            raise ModelFileError(f"prior should hold shares above 0, up to 1, got {self.prior}")
+        if not all(0 <= radius < math.inf for radius in self.radii):
+            raise ModelFileError(f"radii should be finite and at least 0, got {self.radii}")
+        if not self.channels or len(set(self.channel_names)) < len(self.channels):
+            raise ModelFileError(f"channels should be named, each once, got {self.channel_names}")
 
     @property
     def clusters(self) -> Clusters:
@@ -136,11 +141,13 @@ install a newer edgeclust
         try:
             content = json.loads(text)
             version = int(content["schema_version"])
-            if version > SCHEMA_VERSION:
+            if version != SCHEMA_VERSION:
                 raise ModelFileError(
                     f"its metadata has version {version}, this edgeclust reads {SCHEMA_VERSION}: "
                     "install a newer edgeclust"
                 )
+            if content["alignment"] is not None:
+                raise ModelFileError("it wants its stream aligned: install a newer edgeclust")
             return cls(
                 data=str(content["data"]),
                 rate_hz=float(content["rate_hz"]),
@@ -161,5 +168,5 @@ install a newer edgeclust
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks the key {error}") from error
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ModelFileError(f"its metadata cannot be read: {error}") from error

@@ -55,23 +55,13 @@ def read_samples(
     """
     rows = csv.reader(lines)
     try:
-        header = next(rows, None)
-        if header is None:
-            raise DataError(f"{source}: is empty; a header line with the channel names is expected")
-        columns = [name.strip() for name in header]
-        columns[0] = columns[0].removeprefix("\ufeff")
-        missing = [name for name in channels if name not in columns]
-        if missing:
-            raise DataError(
-                f"{source}: has no column {', '.join(missing)}; its columns are "
-                f"{', '.join(columns)}"
-            )
+        columns = read_header(next(rows, []), channels, source)
         timed = "time" in columns
         wanted = [columns.index(name) for name in [*channels, *(["time"] if timed else [])]]
         values: list[list[float]] = []
         for row in rows:
-            if not row:
-                continue
+            if len(row) <= 1 and not "".join(row).strip():
+                continue  # a blank line
             values.append(_numbers(row, wanted, columns, f"{source}, line {rows.line_num}"))
             if len(values) == chunk:
                 yield _as_chunk(values, timed)
@@ -82,6 +72,42 @@ def read_samples(
         raise DataError(f"{source}, line {rows.line_num}: is no CSV: {error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: is no UTF-8 text: {error}") from error
+
+
+def read_header(header: list[str], channels: Sequence[str], source: str) -> list[str]:
+    """Return the column names of a CSV, white space around them taken off.
+
+    Parameters
+    ----------
+    header : list of str
+        Cells of the first line; none where there is no line.
+    channels : sequence of str
+        Columns that have to be there.
+    source : str
+        What to call the text in messages.
+
+    Raises
+    ------
+    DataError
+        If there is no header, a channel has no column, or a column that is read stands twice.
+
+    Examples
+    --------
+    >>> from edgeclust.samples import read_header
+    >>> read_header(["\ufefftime", " ax "], ["ax"], "walk.csv")
+    ['time', 'ax']
+    """
+    columns = [name.removeprefix("\ufeff").strip() for name in header]
+    if not any(columns):
+        raise DataError(f"{source}: is empty; a header line with the channel names is expected")
+    shown = _shorten(", ".join(columns))
+    missing = [name for name in channels if name not in columns]
+    if missing:
+        raise DataError(f"{source}: has no column {', '.join(missing)}; its columns are {shown}")
+    twice = [name for name in [*channels, "time", "label"] if columns.count(name) > 1]
+    if twice:
+        raise DataError(f"{source}: names the column {twice[0]} twice; its columns are {shown}")
+    return columns
 
 
 def check_rate(t: NDArray[np.float64], rate_hz: float, source: str) -> None:
@@ -130,11 +156,16 @@ def _numbers(row: list[str], wanted: list[int], columns: list[str], where: str) 
             numbers.append(float(cell) if cell else np.nan)
         except ValueError as error:
             raise DataError(
-                f"{where}: column {columns[column]} holds {cell!r}, which is no number"
+                f"{where}: column {columns[column]} holds {_shorten(cell)!r}, which is no number"
             ) from error
         if columns[column] == "time" and not np.isfinite(numbers[-1]):
             raise DataError(f"{where}: column time holds {cell!r}, seconds are expected")
     return numbers
+
+
+def _shorten(text: str) -> str:
+    """Cut a text that a message would drown in."""
+    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def _as_chunk(values: list[list[float]], timed: bool) -> Chunk:

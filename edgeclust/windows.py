@@ -35,7 +35,9 @@ def window_starts(n_samples: int, window: int, stride: int) -> NDArray[np.intp]:
     [0, 3, 6]
     """
     check_window(window, stride)
-    return np.arange(0, n_samples - window + 1, stride, dtype=np.intp)
+    if window > n_samples:
+        return np.empty(0, np.intp)
+    return np.arange(0, n_samples - window + 1, min(stride, n_samples), dtype=np.intp)
 
 
 def check_window(window: int, stride: int) -> None:

@@ -16,6 +16,7 @@ from edgeclust.export.parity import Parity, measure_parity
 from edgeclust.export.to_onnx import encoder_to_onnx
 from edgeclust.files import write_atomically
 from edgeclust.model_file import PROPERTY, ModelMetadata
+from edgeclust.train.evaluate import check_windows
 from edgeclust.train.model import TrainedModel
 
 N_TIMED = 300
@@ -85,8 +86,9 @@ def export_model(
     ParityError
         If the file would label other than the model.
     DataError
-        If the folder of `out` does not exist.
+        If the folder of `out` does not exist, or the windows are other than the model's.
     """
+    check_windows(model.card, dataset.card)
     if not out.parent.is_dir():
         raise DataError(f"{out.parent}: is no folder to write {out.name} to")
     proto = encoder_to_onnx(model.encoder, len(model.card.channels), model.card.window)

@@ -1,9 +1,10 @@
 """Recordings of your own: a folder with dataset.json, recordings.csv and one CSV a recording."""
 
+import csv
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeclust.dataset import Card, Recording
 from edgeclust.errors import DataError
-from edgeclust.samples import check_rate, read_samples
+from edgeclust.samples import check_rate, read_header, read_samples
 
 CARD_FILE, INDEX_FILE = "dataset.json", "recordings.csv"
 INDEX_COLUMNS = ["file", "subject", "session"]
@@ -55,19 +56,10 @@ def read_recordings_folder(folder: Path) -> tuple[Card, list[Recording]]:
     (True, True)
     """
     card = _read_card(folder)
-    index_path = folder / INDEX_FILE
-    index = _read_table(index_path, INDEX_COLUMNS)
-    if index.empty:
-        raise DataError(f"{index_path}: lists no recording")
-    recordings = []
-    for row, (file, subject, session) in enumerate(index[INDEX_COLUMNS].itertuples(index=False)):
-        path = folder / str(file)
-        if not path.is_file():
-            raise DataError(f"{index_path}, line {row + 2}: the file {path} is not there")
-        if path.suffix.lower() != ".csv":
-            raise DataError(f"{path}: recordings are read from .csv files, not {path.suffix!r}")
-        recordings.append(_read_recording(path, card, str(subject), str(session)))
-    return card, recordings
+    return card, [
+        _read_recording(path, card, subject, session)
+        for path, subject, session in _read_index(folder)
+    ]
 
 
 def write_recordings_folder(card: Card, recordings: Sequence[Recording], folder: Path) -> None:
@@ -89,6 +81,7 @@ def write_recordings_folder(card: Card, recordings: Sequence[Recording], folder:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: exists and is not empty")
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and renamed, so that nobody ever sees half a folder.
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -138,44 +131,57 @@ def _read_card(folder: Path) -> Card:
         raise DataError(
             f"{folder}: is no recordings folder, it has no {CARD_FILE}; the README shows one"
         ) from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path}: is no JSON: {error}") from error
     return Card.from_json(content, str(path))
 
 
-def _read_table(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read a small table of text, all of whose columns are needed."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: is not there") from error
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{path}: {str(error).strip()}") from error
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise DataError(f"{path}: has no column {', '.join(missing)}")
-    return table
+def _read_index(folder: Path) -> list[tuple[Path, str, str]]:
+    """Read ``recordings.csv``: file, subject and session of each recording."""
+    path = folder / INDEX_FILE
+    if not path.is_file():
+        raise DataError(f"{path}: is not there")
+    found = []
+    for line, (file, subject, session) in _read_rows(path, INDEX_COLUMNS):
+        recording = folder / file
+        if not recording.is_file():
+            raise DataError(f"{path}, line {line}: the file {recording} is not there")
+        if recording.suffix.lower() != ".csv":
+            raise DataError(
+                f"{path}, line {line}: recordings are read from .csv files, not {file!r}"
+            )
+        found.append((recording, subject, session))
+    if not found:
+        raise DataError(f"{path}: lists no recording")
+    return found
+
+
+def _read_rows(path: Path, names: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of some columns of a CSV, white space taken off."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.reader(lines)
+        try:
+            columns = read_header(next(rows, []), names, str(path))
+            for row in rows:
+                cells = [*(cell.strip() for cell in row), *[""] * len(columns)]
+                if any(cells):
+                    yield rows.line_num, [cells[columns.index(name)] for name in names]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}, line {rows.line_num + 1}: is no CSV: {error}") from error
 
 
 def _read_recording(path: Path, card: Card, subject: str, session: str) -> Recording:
     """Read one CSV; pandas is quick, and where it finds other than numbers the lines are read."""
     channels = card.channel_names
     try:
-        table = pd.read_csv(
-            path,
-            usecols=lambda name: name.strip() in {*channels, "time", "label"},
-            dtype={"label": str},
-            keep_default_na=False,
-            na_values={name: ["", "nan", "NaN"] for name in [*channels, "time"]},
-            encoding="utf-8-sig",
-            skipinitialspace=True,
-        )
-        table.columns = table.columns.str.strip()
-    except (ValueError, UnicodeDecodeError):
-        table = pd.DataFrame()
-    numeric = all(name in table and table[name].dtype.kind in "fiu" for name in channels)
-    if numeric and ("time" not in table or table["time"].dtype.kind in "fiu"):
-        samples = table[channels].to_numpy(np.float32)
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            columns = read_header(next(csv.reader(lines), []), channels, str(path))
+        table = _read_quickly(path, columns, [*channels, "time", "label"])
+    except (csv.Error, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is no CSV in UTF-8: {str(error).strip()}") from error
+    if table.drop(columns="label", errors="ignore").dtypes.map(lambda t: t.kind in "fiu").all():
+        with np.errstate(over="ignore"):  # beyond float32 is infinity, and left out as such
+            samples = table[channels].to_numpy(np.float32)
         times = table["time"].to_numpy(np.float64) if "time" in table else None
     else:
         samples, times = _read_lines(path, channels)
@@ -185,6 +191,26 @@ def _read_recording(path: Path, card: Card, subject: str, session: str) -> Recor
         check_rate(times, card.rate_hz, str(path))
     labels = _class_indices(table["label"], card, path) if "label" in table else None
     return Recording(np.ascontiguousarray(samples.T), subject, session, labels)
+
+
+def _read_quickly(path: Path, columns: list[str], wanted: list[str]) -> pd.DataFrame:
+    """Read the wanted columns that are there; those that hold other than numbers stay text."""
+    names = {position: name for position, name in enumerate(columns) if name in wanted}
+    table = pd.read_csv(
+        path,
+        header=None,
+        names=range(len(columns)),
+        skiprows=1,
+        usecols=list(names),
+        index_col=False,  # or a comma at the end of each line would shift the columns
+        dtype={position: str for position, name in names.items() if name == "label"},
+        keep_default_na=False,
+        na_values=["", "nan", "NaN"],
+        encoding="utf-8-sig",
+        skipinitialspace=True,
+        low_memory=False,
+    )
+    return table.rename(columns=names)
 
 
 def _read_lines(
@@ -201,12 +227,13 @@ def _read_lines(
 def _class_indices(column: "pd.Series[str]", card: Card, path: Path) -> NDArray[np.intp]:
     """Turn class names into indices; an empty one is unlabelled."""
     known = {name: index for index, name in enumerate(card.classes)} | {"": -1}
-    indices = column.map(known)
-    unknown = indices.isna()
-    if unknown.any():
-        row = int(unknown.to_numpy().argmax())
+    indices = column.fillna("").str.strip().map(known)
+    if indices.isna().any():
+        line, name = next(
+            (line, name) for line, (name,) in _read_rows(path, ["label"]) if name not in known
+        )
         raise DataError(
-            f"{path}, line {row + 2}: label {column[row]!r} is not among the classes of "
+            f"{path}, line {line}: label {name!r} is not among the classes of "
             f"{CARD_FILE}: {', '.join(card.classes) or 'none'}"
         )
     return indices.to_numpy().astype(np.intp)

@@ -69,6 +69,32 @@ def test_data_without_a_whole_window_say_so() -> None:
         WindowedDataset(CARD, [Recording(np.full((1, 4), np.nan, np.float32), "1", "1")])
 
 
+@pytest.mark.parametrize(
+    ("recording", "message"),
+    [
+        (
+            Recording(np.zeros((2, 9), np.float32), "1", "a"),
+            r"'a' of subject '1' should have shape",
+        ),
+        (Recording(np.zeros(9, np.float32), "1", "a"), r"shape \(1, n_samples\), got \(9,\)"),
+        (ramp(9, labels=[0] * 8), r"a label for each of 9 samples, got \(8,\)"),
+        (ramp(9, labels=[3] * 9), r"labels from -1 to 2, got 3 to 3"),
+        (ramp(9, labels=[-2] * 9), r"labels from -1 to 2, got -2 to -2"),
+    ],
+)
+def test_recordings_of_another_shape_than_the_card_are_refused(
+    recording: Recording, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        WindowedDataset(CARD, [recording])
+
+
+def test_a_window_of_any_length_is_refused_without_a_traceback() -> None:
+    with pytest.raises(DataError, match=r"the longest of 1 has 9"):
+        WindowedDataset(CARD, [ramp(9)], window=10**20)
+    assert len(WindowedDataset(CARD, [ramp(9)], stride=10**20)) == 1
+
+
 def test_subjects_are_selected_with_the_same_windows() -> None:
     dataset = WindowedDataset(TOY_CARD, toy_recordings(), window=20, stride=10)
     part = dataset.select_subjects(["2"])
@@ -96,6 +122,13 @@ def test_a_card_survives_json() -> None:
         ({"channels": [{"name": "ax", "unit": "g"}] * 2}, "each once, got"),
         ({"channels": ["ax"]}, "dataset.json: "),
         ({"window": 0}, "window should be at least 1"),
+        ({"window": 2.7}, r"window should be a whole number, got 2.7"),
+        ({"stride": True}, r"stride should be a whole number, got True"),
+        ({"classes": "walk"}, r"classes should be a list, got 'walk'"),
+        ({"classes": ["walk", "walk"]}, r"classes of 'toy' should each have a name"),
+        ({"classes": [1, 2]}, r"should be texts"),
+        ({"mount": None}, r"should be texts"),
+        ({"name": "../evil"}, r"a word that can name a file, got '../evil'"),
         ({"window": "wide"}, "dataset.json: "),
     ],
 )

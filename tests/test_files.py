@@ -30,6 +30,12 @@ def test_a_full_disk_leaves_the_old_content_and_nothing_else(
     assert os.listdir(tmp_path) == ["file.json"]
 
 
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError) as caught:
+        write_atomically(tmp_path, b"")
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_the_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
     write_atomically(tmp_path / "atomic", b"")
     (tmp_path / "plain").write_bytes(b"")

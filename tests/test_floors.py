@@ -68,7 +68,8 @@ def imports_of(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found.add(str(node.module))
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {str(node.module), *(members & MODULES.keys())}
     return found
 
 

@@ -66,7 +66,7 @@ def test_time_stamps_are_kept_to_the_millisecond_after_months(toy_model: Path) -
     assert [event.t for event in events] == [1.7e9, 1.7e9 + 1, 1.7e9 + 2]
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
 def test_a_window_with_nan_or_infinity_is_skipped_and_counted(toy_model: Path, bad: float) -> None:
     samples = STREAM[:200].copy()
     samples[60, 1] = bad
@@ -116,6 +116,8 @@ def test_predict_refuses_other_windows(toy_model: Path) -> None:
         labeler.predict(np.zeros((1, 3, 49), np.float32))
     with pytest.raises(DataError, match=r"got NaN or infinity in window 1"):
         labeler.predict(np.stack([np.zeros((3, 50)), np.full((3, 50), np.nan)]))
+    with pytest.raises(DataError, match=r"in the model's units, window 0 is too large"):
+        labeler.predict(np.full((1, 3, 50), 3e38))
 
 
 @pytest.mark.parametrize("kept", [0, 1, 1000, -1])
@@ -124,6 +126,22 @@ def test_a_truncated_model_is_refused(toy_model: Path, tmp_path: Path, kept: int
     path.write_bytes(toy_model.read_bytes()[:kept])
     with pytest.raises(ModelFileError, match=r"cut.onnx: is damaged or is no ONNX file|lacks"):
         Labeler.open(path)
+
+
+def test_flipped_bits_give_an_error_or_a_label_and_nothing_else(
+    toy_model: Path, tmp_path: Path
+) -> None:
+    content = np.frombuffer(toy_model.read_bytes(), np.uint8)
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        mutant = content.copy()
+        mutant[rng.integers(len(content), size=3)] ^= np.uint8(1 << rng.integers(8))
+        (tmp_path / "mutant.onnx").write_bytes(mutant.tobytes())
+        try:
+            events = Labeler.open(tmp_path / "mutant.onnx").push(STREAM[:50])
+        except ModelFileError:
+            continue
+        assert all(np.isfinite(event.distance) for event in events)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_missing_values_are_nan() -> None:
 
 
 def test_byte_order_marks_crlf_and_blank_lines_do_no_harm() -> None:
-    ((samples, _),) = read("\ufeffax,ay\r\n1,2\r\n\r\n3,4\r\n\r\n", "ax", "ay")
+    ((samples, _),) = read("\ufeffax,ay\r\n1,2\r\n\r\n3,4\r\n  \r\n", "ax", "ay")
     np.testing.assert_array_equal(samples, [[1, 2], [3, 4]])
 
 
@@ -52,6 +52,7 @@ def test_a_header_alone_has_no_samples() -> None:
     ("text", "message"),
     [
         ("", "s.csv: is empty; a header line"),
+        ("ax,ay, ay\n1,2,3\n", r"s.csv: names the column ay twice"),
         ("ax,az\n1,2\n", "s.csv: has no column ay; its columns are ax, az"),
         ("ax,ay\n1,2\n\n1,two\n", "s.csv, line 4: column ay holds 'two', which is no number"),
         ("time,ax,ay\n,1,2\n", "s.csv, line 2: column time holds '', seconds are expected"),

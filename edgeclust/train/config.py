@@ -1,17 +1,24 @@
 """What a training is asked to do."""
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from edgeclust.errors import ConfigError
+from edgeclust.model_file import MEASURABLE
 from edgeclust.train.encoders import ENCODERS
 from edgeclust.train.methods import METHODS
 
 DEVICES = ("auto", "cpu", "cuda")
 BALANCES = ("subject", "batch")
 
-LEAST = {"n_clusters": 2, "n_features": 1, "batch_size": 2, "restarts": 1, "seed": 0}
+LEAST = {
+    "n_clusters": 2,
+    "n_features": 2,
+    "epochs": 1,
+    "batch_size": 2,
+    "restarts": 1,
+    "seed": 0,
+}
 """Settings that are whole numbers, and the lowest each may be."""
 
 
@@ -56,14 +63,15 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check every value once, here."""
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} should be at least {least}, got {getattr(self, name)}")
-        if self.epochs is not None and self.epochs < 1:
-            raise ConfigError(f"epochs should be at least 1, got {self.epochs}")
+            value = getattr(self, name)
+            if value is None and name == "epochs":
+                continue
+            if not isinstance(value, int) or value < least:
+                raise ConfigError(f"{name} should be at least {least}, a whole number, got {value}")
         for name in ("sigma", "learning_rate"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} should be above 0, got {value}")
+            if value is not None and not MEASURABLE[0] <= value <= MEASURABLE[1]:
+                raise ConfigError(f"{name} should be above 0, from 1e-12 to 1e12, got {value}")
         for name, known in KNOWN.items():
             if getattr(self, name) not in known:
                 raise ConfigError(

@@ -49,7 +49,7 @@ def evaluate(model: TrainedModel, dataset: Dataset) -> Evaluation:
     DataError
         If the windows have another shape than the model was trained on.
     """
-    _check_windows(model.card, dataset.card)
+    check_windows(model.card, dataset.card)
     embedding = embed(model.encoder, dataset)
     labels = model.clusters.predict(embedding)
     n_clusters, n_activities = model.clusters.n_clusters, len(dataset.card.classes)
@@ -61,10 +61,21 @@ def evaluate(model: TrainedModel, dataset: Dataset) -> Evaluation:
     )
 
 
-def _check_windows(model: Card, data: Card) -> None:
-    """Refuse windows of other channels, rate or length than the model's."""
+def check_windows(model: Card, data: Card) -> None:
+    """Refuse windows of other channels, units, rate or length than the model's.
+
+    Parameters
+    ----------
+    model, data : Card
+        What the model was trained on, and what it is to label.
+
+    Raises
+    ------
+    DataError
+        If they differ; the message says in what.
+    """
     for name, wanted, got in (
-        ("channels", model.channel_names, data.channel_names),
+        ("channels", model.channel_units, data.channel_units),
         ("rate_hz", model.rate_hz, data.rate_hz),
         ("window", model.window, data.window),
     ):

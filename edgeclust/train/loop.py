@@ -97,9 +97,9 @@ def train(
 
     Each step encodes a batch, assigns it with the method of `config`, takes the mean cost of the
     assigned windows as the loss (no gradient passes the assignment) and makes one Adam step on
-    the encoder and the centroids. Counts start at zero in every batch, and for each subject in
-    it: a cluster that held one wearer rather than one activity would cost as much as a collapse.
-    Of the restarts, the one whose objective is lowest in its last epoch is kept.
+    the encoder and the centroids. Counts start at zero in every batch and, unless `config` says
+    otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
+    activity. Of the restarts, the one of the lowest objective in its last epoch is kept.
 
     Parameters
     ----------

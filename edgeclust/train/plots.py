@@ -73,6 +73,11 @@ def activity_of_cluster(table: NDArray[np.intp]) -> list[int]:
     return [matched[k] if k in matched else next(rest) for k in range(n_clusters)]
 
 
+def plain(text: str) -> str:
+    """Return a text that matplotlib draws as it is, not as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def cluster_names(table: NDArray[np.intp], card: Card) -> list[str]:
     """Name clusters by their number and the activity matched to them."""
     order = activity_of_cluster(table)
@@ -128,7 +133,8 @@ def draw_table(axes: Axes, table: NDArray[np.intp], card: Card) -> None:
             color = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=9)
     axes.set(title="windows by cluster and activity", ylabel="cluster")
-    axes.set_xticks(range(len(card.classes)), card.classes, rotation=30, ha="right")
+    names = [plain(name) for name in card.classes]
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(rows)), [str(k) for k in rows])
 
 
@@ -162,6 +168,6 @@ def draw_embedding(
     axes.scatter(x[unknown], y[unknown], s=5, color=UNKNOWN, linewidths=0)
     for label, (name, color) in enumerate(zip(names, colors, strict=False)):
         mine = labels == label
-        axes.scatter(x[mine], y[mine], s=7, color=color, label=name, linewidths=0, alpha=0.7)
+        axes.scatter(x[mine], y[mine], s=7, color=color, label=plain(name), linewidths=0, alpha=0.7)
     axes.set(xlabel="first principal component", ylabel="second")
     axes.legend(fontsize=8, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))

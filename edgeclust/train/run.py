@@ -23,6 +23,7 @@ from edgeclust.train.evaluate import evaluate
 from edgeclust.train.loop import EpochReport, train
 from edgeclust.train.model import TrainedModel
 from edgeclust.train.plots import draw_overview
+from edgeclust.train.trainer import Trainer
 
 CONFIG, MODEL, METRICS, SUMMARY, OVERVIEW = FILES = (
     "config.json",
@@ -95,11 +96,13 @@ class Run:
         Raises
         ------
         ConfigError
-            If the settings do not fit the data; no folder is made then.
+            If the settings do not fit the data; the folder is as it was then.
         RunError
             If the folder is in use.
         """
         config.check_windows(len(dataset))
+        # What these settings cannot do to these data shows here, before the folder is touched.
+        Trainer(dataset, config, seed=0)
         _make_folder(folder, overwrite)
         run = cls(folder, data, hold_out, dataset.card, config)
         run._write_json(
@@ -122,10 +125,6 @@ class Run:
 
         result = train(dataset, config, on_epoch=keep, on_step=on_step, should_stop=should_stop)
         write_atomically(folder / MODEL, save(_tensors(result.model)))
-        picture = io.BytesIO()
-        lines = [report.to_json() for report in result.reports]
-        draw_overview(lines, evaluate(result.model, dataset), dataset).savefig(picture, dpi=100)
-        write_atomically(folder / OVERVIEW, picture.getvalue())
         last = result.reports[-1]
         run._write_json(
             SUMMARY,
@@ -146,6 +145,10 @@ class Run:
                 "n_skipped": dataset.n_skipped,
             },
         )
+        picture = io.BytesIO()
+        lines = [report.to_json() for report in result.reports]
+        draw_overview(lines, evaluate(result.model, dataset), dataset).savefig(picture, dpi=100)
+        write_atomically(folder / OVERVIEW, picture.getvalue())
         return run
 
     @classmethod

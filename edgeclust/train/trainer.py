@@ -100,6 +100,11 @@ class Trainer:
         embedding = self.encoder(windows.to(self.device))
         squared = (embedding[:, None] - self.centroids).square().sum(dim=-1)
         table = squared.detach().cpu().numpy().astype(np.float64)
+        if not np.isfinite(table).all():
+            raise ConfigError(
+                "training diverged, its embeddings are no longer finite: use a larger sigma "
+                "or a lower learning rate"
+            )
         if self.calibration is not None:
             target = target_gap(len(table) / len(blocks), len(self.log_prior))
             self.sigma = self.calibration.update(table, target)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,11 +93,12 @@ def test_a_label_is_out_as_soon_as_its_window_is_whole(toy_model: Path) -> None:
 def test_windows_with_missing_values_are_skipped_and_said(toy_model: Path, tmp_path: Path) -> None:
     samples = STREAM[:200].copy()
     samples[60, 0] = np.nan
+    samples[180, 0] = 3e38  # finite, and too large for the network
     (tmp_path / "gap.csv").write_text(as_csv(samples))
     result = run("label", toy_model, tmp_path / "gap.csv", "--freeze")
     assert result.exit_code == 0
-    assert [json.loads(line)["t"] for line in result.stdout.splitlines()] == [0, 3, 4, 5, 6]
-    assert "skipped 2 of 7 windows: they hold NaN" in result.stderr
+    assert [json.loads(line)["t"] for line in result.stdout.splitlines()] == [0, 3, 4, 5]
+    assert "skipped 3 of 7 windows: they hold NaN" in result.stderr
     assert "nan" not in result.stdout.lower()
 
 
@@ -175,10 +177,37 @@ def test_called_bare_it_shows_its_help() -> None:
     assert "error" not in result.output
 
 
-def test_every_command_has_help() -> None:
-    assert run("--help").exit_code == 0
-    for command in (["data", "list"], ["data", "show"], ["train"], ["evaluate"], ["export"]):
-        assert "edgeclust" in run(*command, "--help").stdout
+def all_commands() -> list[str]:
+    """Every command as it is typed, without the program's name."""
+    groups = [(f"{group.name} ", group.typer_instance) for group in app.registered_groups]
+    found = []
+    for prefix, group in [("", app), *groups]:
+        assert group is not None
+        for command in group.registered_commands:
+            assert command.callback is not None
+            found.append(prefix + (command.name or command.callback.__name__))
+    return found
+
+
+@pytest.mark.parametrize("command", all_commands())
+def test_every_command_has_help_and_stands_in_the_readme(command: str) -> None:
+    said = run(*command.split(), "--help").stdout
+    # The help holds a line to copy.
+    assert re.search(r"\s+".join(["edgeclust", *command.split()]), said)
+    assert f"`edgeclust {command}" in (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_text_in_a_file_is_shown_as_it_is(toy_model: Path, tmp_path: Path) -> None:
+    odd = toy_model.read_bytes().replace(b'"mount": "waist"', b'"mount": "[/b]t"')
+    (tmp_path / "odd.onnx").write_bytes(odd)
+    assert "[/b]t" in run("inspect", tmp_path / "odd.onnx").stdout
+
+
+def test_a_closed_standard_input_is_said(toy_model: Path) -> None:
+    command = f"{sys.executable} -P -m edgeclust label {toy_model} - --freeze <&-"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == "error: standard input is closed\n"
 
 
 def test_training_without_its_extra_says_what_to_install(toy_model: Path) -> None:

@@ -140,6 +140,15 @@ def test_an_encoder_of_nan_is_not_exported(
     assert os.listdir(tmp_path) == []
 
 
+def test_windows_of_another_kind_are_refused(
+    model: TrainedModel, toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    longer = WindowedDataset(toy_dataset.card, toy_dataset.recordings, window=60)
+    with pytest.raises(DataError, match=r"trained with window 50, 'toy' has 60"):
+        export(model, tmp_path / "m.onnx", longer)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_that_does_not_exist_is_named(
     model: TrainedModel, toy_dataset: WindowedDataset, tmp_path: Path
 ) -> None:

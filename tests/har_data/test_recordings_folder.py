@@ -84,6 +84,45 @@ def test_it_opens_as_a_data_set(folder: Path) -> None:
     assert len(open_dataset(folder, window=6, stride=1)) == 2
 
 
+def test_commas_at_the_end_of_lines_shift_nothing(folder: Path) -> None:
+    rows = ["time,ax,ay,az,label", "0,1,2,3,walk,", "0.04,4,5,6,run,,7"]
+    (folder / "a.csv").write_text("\n".join(rows))
+    recording = read_recordings_folder(folder)[1][0]
+    np.testing.assert_array_equal(recording.signal, [[1, 4], [2, 5], [3, 6]])
+    assert recording.labels is not None
+    assert recording.labels.tolist() == [1, 2]
+
+
+def test_headers_and_labels_with_white_space_are_found(folder: Path) -> None:
+    card = CARD.to_json() | {"classes": ["1", "2"]}
+    (folder / "dataset.json").write_text(json.dumps(card))
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_text("ax ,ay, az,label \n1,2,3,2 \n\n4,5,6, 1\n")
+    labels = read_recordings_folder(folder)[1][0].labels
+    assert labels is not None
+    assert labels.tolist() == [1, 0]
+
+
+def test_blank_lines_keep_samples_and_labels_together(folder: Path) -> None:
+    # 1_0 is a number to Python and a text to pandas, so that the lines are read one by one.
+    (folder / "a.csv").write_text("ax,ay,az,label\n1_0,2,3,run\n   \n\n4,5,6,walk\n")
+    recording = read_recordings_folder(folder)[1][0]
+    assert recording.signal[0].tolist() == [10, 4]
+    assert recording.labels is not None
+    assert recording.labels.tolist() == [2, 1]
+
+
+def test_a_number_beyond_float32_is_infinity(folder: Path) -> None:
+    (folder / "a.csv").write_text("ax,ay,az\n1e300,2,3\n")
+    assert read_recordings_folder(folder)[1][0].signal[0, 0] == np.inf
+
+
+def test_an_empty_folder_in_the_place_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    write_recordings_folder(CARD, [], tmp_path / "here")
+    assert sorted(os.listdir(tmp_path / "here")) == ["dataset.json", "recordings.csv"]
+
+
 def test_a_line_cut_short_has_missing_values(folder: Path) -> None:
     (folder / "a.csv").write_text("ax,ay,az\n1,2,3\n4,5")
     signal = read_recordings_folder(folder)[1][0].signal
@@ -107,14 +146,17 @@ def test_numbers_that_pandas_does_not_take_but_python_does(folder: Path) -> None
         ("a.csv", "", "a.csv: is empty"),
         ("a.csv", "ax,ay,az\n", "a.csv: has a header and no samples"),
         ("a.csv", "ax,ay,az,label\n1,2,3,fly\n", "a.csv, line 2: label 'fly' is not among"),
+        ("a.csv", "ax,ay,az,label\n\n\n1,2,3,fly\n", r"a.csv, line 4: label 'fly'"),
+        ("a.csv", "ax,ax ,ay,az\n1,2,3,4\n", r"a.csv: names the column ax twice"),
+        ("a.csv", "time,ax,ay,az\n0,1,2,3\n,1,2,3\n", r"its time stamps show a step of nan s"),
         ("b.csv", None, "recordings.csv, line 3: the file .*b.csv is not there"),
         ("recordings.csv", None, "recordings.csv: is not there"),
-        ("recordings.csv", "", "recordings.csv: No columns"),
+        ("recordings.csv", "", r"recordings.csv: is empty"),
         ("recordings.csv", "file,subject\na.csv,1\n", "recordings.csv: has no column session"),
         ("recordings.csv", "file,subject,session\n", "recordings.csv: lists no recording"),
         ("recordings.csv", "file,subject,session\ndataset.json,1,1\n", "read from .csv files"),
         ("dataset.json", "{", "dataset.json: is no JSON"),
-        ("dataset.json", "{}", "dataset.json: the key 'name' is missing"),
+        ("dataset.json", "{}", "dataset.json: the key 'channels' is missing"),
     ],
 )
 def test_what_is_wrong_is_named(folder: Path, name: str, text: str | None, message: str) -> None:
@@ -126,7 +168,7 @@ def test_what_is_wrong_is_named(folder: Path, name: str, text: str | None, messa
 
 def test_binary_rubbish_is_refused(folder: Path) -> None:
     (folder / "a.csv").write_bytes(bytes(range(128, 256)) * 9)
-    with pytest.raises(DataError, match=r"a.csv: is no UTF-8 text"):
+    with pytest.raises(DataError, match=r"a.csv: is no CSV in UTF-8"):
         read_recordings_folder(folder)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgeclust import ConfigError, Recording, WindowedDataset
+from edgeclust import Channel, ConfigError, Recording, WindowedDataset
 from edgeclust.train import EpochReport, TrainConfig, evaluate, train
 from edgeclust.train.batches import n_batches
 
@@ -143,14 +143,16 @@ def test_the_scale_of_the_data_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_clusters": 0}, "n_clusters should be at least 2, got 0"),
-        ({"n_clusters": 1}, "n_clusters should be at least 2, got 1"),
-        ({"batch_size": 1}, "batch_size should be at least 2, got 1"),
-        ({"epochs": 0}, "epochs should be at least 1, got 0"),
-        ({"restarts": 0}, "restarts should be at least 1, got 0"),
-        ({"seed": -1}, "seed should be at least 0, got -1"),
-        ({"sigma": 0.0}, "sigma should be above 0, got 0.0"),
-        ({"sigma": float("nan")}, "sigma should be above 0, got nan"),
+        ({"n_clusters": 0}, "n_clusters should be at least 2, a whole number, got 0"),
+        ({"n_clusters": 1}, "n_clusters should be at least 2, a whole number, got 1"),
+        ({"batch_size": 1}, "batch_size should be at least 2, a whole number, got 1"),
+        ({"epochs": 0}, "epochs should be at least 1, a whole number, got 0"),
+        ({"restarts": 0}, "restarts should be at least 1, a whole number, got 0"),
+        ({"seed": -1}, "seed should be at least 0, a whole number, got -1"),
+        ({"n_clusters": 3.5}, "n_clusters should be at least 2, a whole number, got 3.5"),
+        ({"sigma": 0.0}, "sigma should be above 0, from 1e-12 to 1e12, got 0.0"),
+        ({"sigma": float("nan")}, "sigma should be above 0, from 1e-12 to 1e12, got nan"),
+        ({"sigma": 1e-320}, "sigma should be above 0, from 1e-12 to 1e12, got 1e-320"),
         ({"method": "soft"}, "unknown method 'soft': known are hard, none"),
         ({"encoder": "lstm"}, "unknown encoder 'lstm': known are filterbank, conv"),
         ({"device": "tpu"}, "unknown device 'tpu': known are auto, cpu, cuda"),
@@ -167,6 +169,11 @@ def test_more_clusters_than_windows_are_refused(toy_dataset: WindowedDataset) ->
         train(toy_dataset, replace(QUICK, n_clusters=n_windows + 1))
 
 
+def test_a_training_that_diverges_says_so(toy_dataset: WindowedDataset) -> None:
+    with pytest.raises(ConfigError, match=r"use a larger sigma or a lower learning rate"):
+        train(toy_dataset, replace(QUICK, sigma=1e-12, learning_rate=1e12))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_cuda_that_is_not_there_is_refused(toy_dataset: WindowedDataset) -> None:
     with pytest.raises(ConfigError, match=r"use --device cpu"):
@@ -178,6 +185,9 @@ def test_evaluating_other_windows_is_refused(toy_dataset: WindowedDataset) -> No
     other = WindowedDataset(TOY_CARD, toy_recordings(1), window=60)
     with pytest.raises(ValueError, match=r"trained with window 50, 'toy' has 60"):
         evaluate(model, other)
+    metric = replace(TOY_CARD, channels=tuple(Channel(c.name, "m/s2") for c in TOY_CARD.channels))
+    with pytest.raises(ValueError, match=r"channels \['ax \(g\)', .* has \['ax \(m/s2\)'"):
+        evaluate(model, WindowedDataset(metric, toy_recordings(1)))
     renamed = replace(TOY_CARD, channels=TOY_CARD.channels[:2])
     two_axes = [Recording(np.zeros((2, 99), np.float32), "1", "1")]
     with pytest.raises(ValueError, match=r"trained with channels"):

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from edgeclust import ConfigError, RunError, WindowedDataset
 from edgeclust.train import Run, TrainConfig, evaluate
+
+from toy import TOY_CARD, toy_recordings
 
 SCORES = ["n_windows", "clusters_used", "acc", "nmi", "ami", "ari", "kl_star"]
 
@@ -84,6 +87,27 @@ def test_nothing_is_made_when_the_settings_do_not_fit_the_data(
     with pytest.raises(ConfigError, match=r"number of windows"):
         Run.create(tmp_path / "run", toy_dataset, replace(QUICK, n_clusters=10_000), data="toy")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_run_is_not_touched_by_settings_that_cannot_work(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    Run.create(tmp_path / "run", toy_dataset, QUICK, data="toy")
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    impossible = replace(QUICK, device="cuda")
+    for folder, overwrite in ((tmp_path / "run", True), (tmp_path / "new", False)):
+        with pytest.raises(ConfigError, match=r"use --device cpu"):
+            Run.create(folder, toy_dataset, impossible, data="toy", overwrite=overwrite)
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_names_of_activities_are_drawn_as_they_are(tmp_path: Path) -> None:
+    card = replace(TOY_CARD, classes=("$\\x$", "[/b]", "run"))
+    dataset = WindowedDataset(card, toy_recordings())
+    Run.create(tmp_path / "run", dataset, QUICK, data="toy")
+    assert (tmp_path / "run" / "overview.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,17 @@ def test_what_a_person_sees(folder: Path, out: Path) -> None:
     assert "next: edgeclust label" in exported.stderr
 
 
+def test_people_held_out_are_scored_where_those_trained_on_have_no_labels(
+    tmp_path: Path, out: Path
+) -> None:
+    first, *others = toy_recordings()
+    recordings = [first, *(replace(recording, labels=None) for recording in others)]
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "partly")
+    run("train", tmp_path / "partly", "--out", out, "--hold-out", "1", *QUICK)
+    assert "acc" in run("evaluate", out).stdout
+    assert "acc" in json.loads(run("evaluate", out, "--json").stdout)["held_out"]
+
+
 def test_the_same_command_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert run("train", folder, "--out", tmp_path / name, *QUICK).exit_code == 0
@@ -83,7 +94,7 @@ def test_unlabelled_recordings_train_without_scores(tmp_path: Path, out: Path) -
     card = replace(TOY_CARD, classes=())
     recordings = [replace(recording, labels=None) for recording in toy_recordings()]
     write_recordings_folder(card, recordings, tmp_path / "plain")
-    assert "names no classes, so say how many: --n-clusters" in fails_with(
+    assert "names no two classes, so say how many: --n-clusters" in fails_with(
         run("train", tmp_path / "plain", "--out", out)
     )
     trained = run("train", tmp_path / "plain", "--out", out, "--n-clusters", 3, *QUICK, "--json")
@@ -120,20 +131,23 @@ def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--n-clusters", "0"], "n_clusters should be at least 2, got 0"),
-        (["--n-clusters", "1"], "n_clusters should be at least 2, got 1"),
+        (["--n-clusters", "0"], "n_clusters should be at least 2, a whole number, got 0"),
+        (["--n-clusters", "1"], "n_clusters should be at least 2, a whole number, got 1"),
         (["--n-clusters", "9999"], "n_clusters should be at most the number of windows, 357, got"),
-        (["--batch-size", "1"], "batch_size should be at least 2, got 1"),
-        (["--sigma", "0"], "sigma should be above 0, got 0.0"),
-        (["--sigma", "-2"], "sigma should be above 0, got -2.0"),
+        (["--batch-size", "1"], "batch_size should be at least 2, a whole number, got 1"),
+        (["--sigma", "0"], "sigma should be above 0, from 1e-12 to 1e12, got 0.0"),
+        (["--sigma", "-2"], "sigma should be above 0, from 1e-12 to 1e12, got -2.0"),
         (["--sigma", "big"], "sigma should be a number above 0 or 'auto', got 'big'"),
         (["--method", "soft"], "unknown method 'soft': known are hard, none"),
         (["--encoder", "lstm"], "unknown encoder 'lstm'"),
         (["--balance", "none"], "unknown balance 'none': known are subject, batch"),
         (["--window", "0"], "window should be at least 1 sample, got 0"),
+        (["--window", "2"], "the encoder filterbank needs windows of 3 samples, got 2"),
+        (["--window", "99999999999999999999"], "no recording of 'toy' holds a whole window"),
+        (["--sigma", "1e-320"], "sigma should be above 0, from 1e-12"),
         (["--window", "5000"], "no recording of 'toy' holds a whole window of 5000 samples"),
         (["--hold-out", "7"], "no subject 7 in 'toy'; there are 1, 2, 3"),
-        (["--hold-out", "1,2,3"], "hold_out should leave at least one subject"),
+        (["--hold-out", "1,2,3"], "held out are all subjects of 'toy': leave at least one"),
         (["--n-clusters", "many"], "'--n-clusters': Input should be a valid integer"),
     ],
 )
