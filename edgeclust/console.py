@@ -114,7 +114,6 @@ def training_progress() -> Iterator[
     console = Console(stderr=True)
     bar = Progress(
         BarColumn(bar_width=10),
-        TextColumn("{task.percentage:.0f} %"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
         console=console,
@@ -125,7 +124,7 @@ def training_progress() -> Iterator[
     def on_epoch(report: "EpochReport") -> None:
         state = (
             f"{report.restart + 1}: epoch {report.epoch}/{report.n_epochs} "
-            f"loss {report.loss:.2f} used {report.metrics['clusters_used']} "
+            f"loss {report.loss:.2f} clusters used {report.metrics['clusters_used']} "
             f"{report.windows_per_s:,.0f} windows/s"
         )
         bar.update(task, state=state)
