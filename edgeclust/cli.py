@@ -78,7 +78,7 @@ def show_data(
     facts = {
         "name": card.name,
         "rate_hz": card.rate_hz,
-        "channels": card.channel_units,
+        "channels": [*map(str, card.channels)],
         "mount": card.mount,
         "classes": list(card.classes),
         "window": card.window,
@@ -274,7 +274,7 @@ def inspect(model: Model, json: Json = False) -> None:
         "rate_hz": metadata.rate_hz,
         "window": metadata.window,
         "stride": metadata.stride,
-        "channels": [f"{channel.name} ({channel.unit})" for channel in metadata.channels],
+        "channels": [*map(str, metadata.channels)],
         "mount": metadata.mount,
         "n_clusters": len(metadata.counts),
         "n_features": metadata.centroids.shape[1],

@@ -21,6 +21,10 @@ class Channel:
     name: str
     unit: str  # as the data hold it, "g" and "rad/s" by convention
 
+    def __str__(self) -> str:
+        """Return the name with the unit, as in ``ax (g)``."""
+        return f"{self.name} ({self.unit})"
+
 
 @dataclass(frozen=True)
 class Card:
@@ -53,11 +57,6 @@ class Card:
     def channel_names(self) -> list[str]:
         """Names of the channels, in their order."""
         return [channel.name for channel in self.channels]
-
-    @property
-    def channel_units(self) -> list[str]:
-        """Names of the channels with their units, as in ``ax (g)``."""
-        return [f"{channel.name} ({channel.unit})" for channel in self.channels]
 
     def to_json(self) -> dict[str, Any]:
         """Return the card as the object that a ``dataset.json`` holds."""

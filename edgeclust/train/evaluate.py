@@ -75,7 +75,7 @@ def check_windows(model: Card, data: Card) -> None:
         If they differ; the message says in what.
     """
     for name, wanted, got in (
-        ("channels", model.channel_units, data.channel_units),
+        ("channels", [*map(str, model.channels)], [*map(str, data.channels)]),
         ("rate_hz", model.rate_hz, data.rate_hz),
         ("window", model.window, data.window),
     ):
