@@ -21,6 +21,9 @@ MAX_POINTS = 4000
 UNKNOWN = "0.75"
 """Colour of what has no activity: a light grey."""
 
+BESIDE: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+"""Where legends stand: right of the axes, over no data."""
+
 
 def draw_overview(
     metrics: Sequence[Mapping[str, Any]], evaluation: Evaluation, dataset: Dataset
@@ -110,7 +113,7 @@ def draw_curves(
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if len(runs) > 1:
-        axes.legend(loc="center right")
+        axes.legend(fontsize=8, **BESIDE)
 
 
 def draw_table(axes: Axes, table: NDArray[np.intp], card: Card) -> None:
@@ -170,4 +173,4 @@ def draw_embedding(
         mine = labels == label
         axes.scatter(x[mine], y[mine], s=7, color=color, label=plain(name), linewidths=0, alpha=0.7)
     axes.set(xlabel="first principal component", ylabel="second")
-    axes.legend(fontsize=8, markerscale=2.5, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(fontsize=8, markerscale=2.5, **BESIDE)
