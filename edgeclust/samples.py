@@ -23,8 +23,8 @@ def read_samples(
     ----------
     lines : iterable of str
         Text lines of a CSV: first a header that names the columns, then one sample a line. Extra
-        columns are ignored, blank lines skipped. An empty cell, ``nan``
-        or what a line that ends early leaves out is a missing value.
+        columns are ignored, blank lines skipped. An empty cell, ``nan``, or what a line that ends
+        early leaves out is a missing value.
     channels : sequence of str
         Columns to read, in the order wanted.
     source : str

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCKS = 4
-"""Subjects that meet in a batch, where there are as many."""
+"""Blocks that meet in a batch, about, where there are as many subjects."""
 
 
 def n_batches(n_windows: int, batch_size: int) -> int:

@@ -210,27 +210,19 @@ def test_a_closed_standard_input_is_said(toy_model: Path) -> None:
     assert result.stderr == "error: standard input is closed\n"
 
 
-def test_training_without_its_extra_says_what_to_install(toy_model: Path) -> None:
+@pytest.mark.parametrize(
+    ("extra", "masked"),
+    [("train", ["torch", "pandas", "scipy", "sklearn"]), ("cli", ["typer", "rich"])],
+)
+def test_a_command_without_its_extra_says_what_to_install(extra: str, masked: list[str]) -> None:
     code = (
         "import sys\n"
-        "for name in ('torch', 'pandas', 'scipy', 'sklearn'): sys.modules[name] = None\n"
+        f"for name in {masked}: sys.modules[name] = None\n"
         "from edgeclust.__main__ import main\n"
         "sys.argv = ['edgeclust', 'train', 'watch']\n"
         "main()\n"
     )
     result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert result.returncode == 1
-    assert "pip install 'edgeclust[train]'" in result.stderr
+    assert f"pip install 'edgeclust[{extra}]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
-
-
-def test_the_command_without_its_extra_says_what_to_install() -> None:
-    code = (
-        "import sys\n"
-        "for name in ('typer', 'rich'): sys.modules[name] = None\n"
-        "from edgeclust.__main__ import main\n"
-        "main()\n"
-    )
-    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert result.returncode == 1
-    assert "pip install 'edgeclust[cli]'" in result.stderr
