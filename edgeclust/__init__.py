@@ -5,6 +5,7 @@ This package needs numpy and onnxruntime alone. Training (`edgeclust.train`), re
 ``edgeclust[train]``.
 """
 
+from edgeclust.alignment import GravityAlignment, align, fit_alignment
 from edgeclust.assignment import assign
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Card, Channel, Dataset, Recording, WindowedDataset
@@ -28,6 +29,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "EdgeclustError",
+    "GravityAlignment",
     "LabelEvent",
     "Labeler",
     "MissingExtraError",
@@ -35,5 +37,7 @@ __all__ = [
     "Recording",
     "RunError",
     "WindowedDataset",
+    "align",
     "assign",
+    "fit_alignment",
 ]

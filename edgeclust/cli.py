@@ -152,6 +152,13 @@ def train(
             "where subjects do different things."
         ),
     ] = "subject",
+    align: Annotated[
+        str,
+        typer.Option(
+            help="Turn each session by where gravity points in it: 'gravity', 'none', or 'auto', "
+            "which does so where the mount is waist, chest or thigh."
+        ),
+    ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the windows.")] = 0,
     device: Annotated[str, typer.Option(help="'auto', 'cpu' or 'cuda'.")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
@@ -175,6 +182,7 @@ def train(
         batch_size=batch_size,
         restarts=restarts,
         balance=balance,
+        align=align,
         seed=seed,
         device=device,
     )
@@ -283,6 +291,7 @@ def inspect(model: Model, json: Json = False) -> None:
         "counts": list(metadata.counts),
         "radii": list(metadata.radii),
         "names": list(metadata.names),
+        "alignment": "none" if metadata.alignment is None else "gravity",
     }
     if json:
         print_json(facts | {"training": metadata.training, "versions": metadata.versions})

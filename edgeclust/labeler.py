@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclust.alignment import GravityEstimate
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.errors import DataError
 from edgeclust.samples import check_rate
@@ -79,6 +80,12 @@ class Labeler:
         self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
         # Time stamps are cut alike; float32 could not tell samples apart after a few days.
         self._stamps = WindowCutter(1, metadata.window, metadata.stride, dtype=np.float64)
+        self._gravity: GravityEstimate | None = None
+        if metadata.alignment is not None:
+            self._gravity = GravityEstimate(
+                metadata.alignment.units, metadata.rate_hz, metadata.window, metadata.stride
+            )
+        self._turn: NDArray[np.float32] | None = None
         self._n_samples = 0
         self._stamped: bool | None = None
         self.n_windows = 0
@@ -151,7 +158,8 @@ class Labeler:
         Parameters
         ----------
         windows : float array of shape (n_windows, n_channels, window)
-            Finite samples in the model's units and rate. Not modified.
+            Finite samples in the model's units and rate. Not modified. A model with alignment
+            turns them by what the stream pushed so far told of gravity.
 
         Returns
         -------
@@ -174,7 +182,7 @@ class Labeler:
         bad = np.flatnonzero(~np.isfinite(windows).all(axis=(1, 2)))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
-        embedding = self._encoder.embed(windows)
+        embedding = self._encoder.embed(self._turned(windows))
         bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
@@ -188,8 +196,9 @@ class Labeler:
         if not np.isfinite(window).all():
             self.n_skipped += 1
             return None
+        self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
-        squared = self._clusters.squared_distances(self._encoder.embed(window[None]))
+        squared = self._clusters.squared_distances(self._encoder.embed(self._turned(window[None])))
         if not np.isfinite(squared).all():  # samples so large that the network overflows
             self.n_skipped += 1
             return None
@@ -204,6 +213,16 @@ class Labeler:
             confidence=float(posterior[cluster]),
             novel=distance > self.metadata.radii[cluster],
         )
+
+    def _follow_gravity(self, window: NDArray[np.float32]) -> None:
+        """Turn this window and those to come by where gravity points, once the stream has told."""
+        if self._gravity is not None and self._gravity.update(window):
+            assert self.metadata.alignment is not None  # or nothing would be estimated
+            self._turn = self.metadata.alignment.matrix(self._gravity.gravity(), len(window))
+
+    def _turned(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return windows as the network wants them."""
+        return windows if self._turn is None else self._turn @ windows
 
     def _cut_stamps(
         self, n_samples: int, t: NDArray[np.float64] | None

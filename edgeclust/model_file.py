@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclust.alignment import GravityAlignment
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Channel
 from edgeclust.errors import ModelFileError
@@ -52,8 +53,8 @@ class ModelMetadata:
         Distance from the centroid within which 99 % of a cluster's training windows lie.
     names : tuple of str or None
         What the clusters are called; None where unnamed.
-    alignment : None
-        Reference of the gravity alignment; None when the model was trained without.
+    alignment : GravityAlignment, optional
+        What the windows are turned by before the network; None when it was trained without.
     training : dict
         How it was trained and how it did.
     versions : dict
@@ -72,7 +73,7 @@ class ModelMetadata:
     counts: tuple[int, ...]
     radii: tuple[float, ...]
     names: tuple[str | None, ...]
-    alignment: None = None
+    alignment: GravityAlignment | None = None
     training: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -97,6 +98,10 @@ class ModelMetadata:
             raise ModelFileError(f"radii should be finite and at least 0, got {self.radii}")
         if not self.channels or len(set(self.channel_names)) < len(self.channels):
             raise ModelFileError(f"channels should be named, each once, got {self.channel_names}")
+        if self.alignment is not None and not self.alignment.channels <= {
+            *range(len(self.channels))
+        }:
+            raise ModelFileError(f"alignment should turn channels of {self.channel_names} alone")
 
     @property
     def clusters(self) -> Clusters:
@@ -113,6 +118,7 @@ class ModelMetadata:
         content = asdict(self) | {
             "schema_version": SCHEMA_VERSION,
             "centroids": self.centroids.tolist(),
+            "alignment": self.alignment and self.alignment.to_json(),
         }
         return json.dumps(content, sort_keys=True, allow_nan=False)
 
@@ -146,8 +152,7 @@ install a newer edgeclust
                     f"its metadata has version {version}, this edgeclust reads {SCHEMA_VERSION}: "
                     "install a newer edgeclust"
                 )
-            if content["alignment"] is not None:
-                raise ModelFileError("it wants its stream aligned: install a newer edgeclust")
+            alignment = content["alignment"]
             return cls(
                 data=str(content["data"]),
                 rate_hz=float(content["rate_hz"]),
@@ -162,6 +167,7 @@ install a newer edgeclust
                 centroids=np.array(content["centroids"], dtype=np.float32),
                 counts=tuple(int(count) for count in content["counts"]),
                 radii=tuple(float(radius) for radius in content["radii"]),
+                alignment=None if alignment is None else GravityAlignment.from_json(alignment),
                 names=tuple(None if name is None else str(name) for name in content["names"]),
                 training=dict(content["training"]),
                 versions=dict(content["versions"]),

@@ -71,7 +71,7 @@ def export_model(
     out : Path
         The ``.onnx`` file to write; replaced when it exists.
     dataset : Dataset
-        Real windows to compare the two on.
+        Real windows, as the sensors gave them, to compare the two on.
     training : dict
         Summary of the training, kept in the metadata.
     versions : dict of str to str
@@ -99,6 +99,7 @@ def export_model(
         candidate = Path(folder) / "model.onnx"
         candidate.write_bytes(content)
         encoder = OnnxEncoder(candidate)
+    dataset = model.aligned(dataset)
     parity = measure_parity(model, encoder, dataset)
     parity.check()
     latency_us = _median_latency_us(encoder, dataset)
@@ -132,6 +133,7 @@ def describe(
         counts=tuple(model.counts.tolist()),
         radii=tuple(model.radii.tolist()),
         names=(None,) * clusters.n_clusters,
+        alignment=model.alignment,
         training=training,
         versions=versions,
     )

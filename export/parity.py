@@ -72,7 +72,7 @@ def measure_parity(model: TrainedModel, encoder: OnnxEncoder, dataset: Dataset) 
     encoder : OnnxEncoder
         The model file, open.
     dataset : Dataset
-        Real windows in the model's shape and units.
+        Real windows in the model's shape and units, aligned where the model wants it.
 
     Returns
     -------

@@ -45,7 +45,16 @@ def test_the_clusters_label_with_the_prior() -> None:
     [
         ({"schema_version": 2}, "has version 2, this edgeclust reads 1: install a newer edgeclust"),
         ({"schema_version": 0}, r"has version 0, this edgeclust reads 1"),
-        ({"alignment": [0, 0, 1]}, r"it wants its stream aligned: install a newer edgeclust"),
+        ({"alignment": [0, 0, 1]}, "its metadata cannot be read"),
+        (
+            {
+                "alignment": {
+                    "units": [{"acceleration": [0, 1, 2], "rotation": [], "per_g": 1}],
+                    "reference": [[0, 0, 1]],
+                }
+            },
+            r"alignment should turn channels of \['ax', 'wx'\] alone",
+        ),
         ({"prior": [float("inf"), 1]}, r"prior should hold shares above 0, up to 1"),
         ({"radii": [float("nan"), 1]}, r"radii should be finite and at least 0"),
         ({"sigma": 1e-320}, r"sigma should be above 0 and finite"),

@@ -10,6 +10,7 @@ from edgeclust.train.methods import METHODS
 
 DEVICES = ("auto", "cpu", "cuda")
 BALANCES = ("subject", "batch")
+ALIGNMENTS = ("auto", "gravity", "none")
 
 LEAST = {
     "n_clusters": 2,
@@ -26,6 +27,7 @@ KNOWN: dict[str, Collection[str]] = {
     "method": METHODS,
     "encoder": ENCODERS,
     "balance": BALANCES,
+    "align": ALIGNMENTS,
     "device": DEVICES,
 }
 """Settings that are names, and the names each may have."""
@@ -57,6 +59,7 @@ class TrainConfig:
     learning_rate: float = 1e-3
     restarts: int = 3  # trainings from other weights; the lowest objective is kept
     balance: str = "subject"  # whose counts regularise: each subject's in a batch, or the batch's
+    align: str = "auto"  # turn each session by gravity; auto: where the mount is rigid
     seed: int = 0
     device: str = "auto"
 

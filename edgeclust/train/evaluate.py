@@ -42,7 +42,7 @@ def evaluate(model: TrainedModel, dataset: Dataset) -> Evaluation:
     model : TrainedModel
         On the CPU.
     dataset : Dataset
-        Windows of the model's shape, units and rate.
+        Windows of the model's shape, units and rate, as the sensors gave them.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def evaluate(model: TrainedModel, dataset: Dataset) -> Evaluation:
         If the windows have another shape than the model was trained on.
     """
     check_windows(model.card, dataset.card)
-    embedding = embed(model.encoder, dataset)
+    embedding = embed(model.encoder, model.aligned(dataset))
     labels = model.clusters.predict(embedding)
     n_clusters, n_activities = model.clusters.n_clusters, len(dataset.card.classes)
     return Evaluation(

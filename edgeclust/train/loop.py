@@ -1,5 +1,6 @@
 """The training loop: restarts, epochs and batches, and what is reported of them."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -9,13 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclust.alignment import RIGID_MOUNTS, GravityAlignment, align, fit_alignment
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Dataset
+from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.errors import ConfigError, DataError
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import TrainedModel, embed
 from edgeclust.train.trainer import Trainer
+
+LOGGER = logging.getLogger(__name__)
 
 N_STEPS = 600
 """Steps that a training makes at least when its epochs are not given."""
@@ -122,8 +127,14 @@ def train(
     ------
     ConfigError
         If there are more clusters than windows, or CUDA is asked for and not there.
+    DataError
+        If gravity alignment is asked for and the data do not allow it.
     """
     config.check_windows(len(dataset))
+    alignment = _choose_alignment(dataset, config.align)
+    if alignment is not None:
+        assert isinstance(dataset, WindowedDataset)
+        dataset = align(dataset, alignment)
     n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
     n_epochs = config.epochs or max(MIN_EPOCHS, math.ceil(N_STEPS / n_steps))
     n_planned = config.restarts * n_epochs * n_steps
@@ -151,9 +162,28 @@ def train(
             break
     assert kept is not None  # restarts and epochs are at least 1
     model = TrainedModel.measured(
-        dataset.card, kept.trainer.encoder.cpu().eval(), kept.clusters, kept.embedding
+        dataset.card,
+        kept.trainer.encoder.cpu().eval(),
+        kept.clusters,
+        kept.embedding,
+        alignment,
     )
     return TrainResult(model, kept.reports, objectives)
+
+
+def _choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
+    """Fit the gravity alignment that is asked for, or that the mount of the sensor allows."""
+    if name == "none" or (name == "auto" and dataset.card.mount not in RIGID_MOUNTS):
+        return None
+    try:
+        if not isinstance(dataset, WindowedDataset):
+            raise ConfigError(f"{dataset.card.name!r} has no recordings to align: --align none")
+        return fit_alignment(dataset)
+    except DataError as error:
+        if name == "gravity":
+            raise
+        LOGGER.warning("trained without alignment: %s", error)
+        return None
 
 
 class _Training:

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edgeclust.alignment import GravityAlignment, align
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Card, Dataset
+from edgeclust.dataset import Card, Dataset, WindowedDataset
 
 BLOCK = 1024
 """Windows embedded at once: enough to be quick, little enough to fit anywhere."""
@@ -33,6 +34,8 @@ class TrainedModel:
         Training windows in each cluster.
     radii : float64 array of shape (n_clusters,)
         Distance from the centroid within which 99 % of them lie; 0 for an empty cluster.
+    alignment : GravityAlignment, optional
+        What the encoder's windows are turned by; None where they come as the sensor gave them.
     """
 
     card: Card
@@ -40,6 +43,7 @@ class TrainedModel:
     clusters: Clusters
     counts: NDArray[np.intp]
     radii: NDArray[np.float64]
+    alignment: GravityAlignment | None = None
 
     @classmethod
     def measured(
@@ -48,12 +52,13 @@ class TrainedModel:
         encoder: nn.Module,
         clusters: Clusters,
         embedding: NDArray[np.float32],
+        alignment: GravityAlignment | None = None,
     ) -> "TrainedModel":
         """Count the training windows of each cluster and measure its radius.
 
         Parameters
         ----------
-        card, encoder, clusters
+        card, encoder, clusters, alignment
             See the class.
         embedding : float32 array of shape (n_windows, n_features)
             Of all training windows.
@@ -64,7 +69,20 @@ class TrainedModel:
         radii = np.zeros(clusters.n_clusters)
         for k in np.flatnonzero(counts):
             radii[k] = np.sqrt(np.quantile(squared[labels == k, k], RADIUS_QUANTILE))
-        return cls(card, encoder, clusters, counts, radii)
+        return cls(card, encoder, clusters, counts, radii, alignment)
+
+    def aligned(self, dataset: Dataset) -> Dataset:
+        """Return a data set as the encoder wants it: turned where it was trained so.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            As the sensors gave it, of the model's card. Not modified.
+        """
+        if self.alignment is None:
+            return dataset
+        assert isinstance(dataset, WindowedDataset)  # what alone an alignment is fitted to
+        return align(dataset, self.alignment)
 
 
 def embed(encoder: nn.Module, dataset: Dataset) -> NDArray[np.float32]:

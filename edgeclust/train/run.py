@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from edgeclust.alignment import GravityAlignment
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Card, WindowedDataset
 from edgeclust.errors import EdgeclustError, RunError
@@ -125,7 +126,7 @@ class Run:
 
         result = train(dataset, config, on_epoch=keep, on_step=on_step, should_stop=should_stop)
         write_atomically(folder / MODEL, save(_tensors(result.model)))
-        last = result.reports[-1]
+        last, alignment = result.reports[-1], result.model.alignment
         run._write_json(
             SUMMARY,
             {
@@ -143,6 +144,7 @@ class Run:
                 "sigma": last.sigma,
                 "n_parameters": count_parameters(result.model.encoder),
                 "n_skipped": dataset.n_skipped,
+                "alignment": alignment and alignment.to_json(),
             },
         )
         picture = io.BytesIO()
@@ -184,6 +186,7 @@ class Run:
         """
         path = self.folder / MODEL
         config, n_channels = self.config, len(self.card.channels)
+        alignment = self.summary().get("alignment")
         try:
             tensors = load(path.read_bytes())
             encoder = build_encoder(
@@ -207,10 +210,11 @@ class Run:
                 clusters,
                 tensors["counts"].numpy(),
                 tensors["radii"].numpy(),
+                None if alignment is None else GravityAlignment.from_json(alignment),
             )
         except FileNotFoundError as error:
             raise RunError(f"{path}: is not there, so the training did not end") from error
-        except (SafetensorError, KeyError, RuntimeError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise RunError(f"{path}: is damaged or of another model: {error}") from error
 
     def summary(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgeclust import ConfigError, RunError, WindowedDataset
-from edgeclust.train import Run, TrainConfig, evaluate
+from edgeclust import ConfigError, DataError, RunError, WindowedDataset, fit_alignment
+from edgeclust.train import Run, TrainConfig, evaluate, train
 
 from toy import TOY_CARD, toy_recordings
 
@@ -33,6 +33,35 @@ def test_a_run_opens_as_it_was(run: Run, toy_dataset: WindowedDataset) -> None:
     assert back == run
     metrics = evaluate(back.load_model(), toy_dataset).metrics
     assert metrics == {key: run.summary()[key] for key in SCORES}
+
+
+def test_a_run_keeps_the_reference_it_was_aligned_to(
+    run: Run, toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    model = Run.open(run.folder).load_model()
+    assert model.alignment == fit_alignment(toy_dataset)
+    unaligned = replace(QUICK, align="none")
+    other = Run.create(tmp_path / "plain", toy_dataset, unaligned, data="toy")
+    assert other.summary()["alignment"] is None
+    assert other.load_model().alignment is None
+
+
+def test_alignment_follows_the_mount_unless_asked_for(toy_dataset: WindowedDataset) -> None:
+    wrist = WindowedDataset(replace(TOY_CARD, mount="wrist"), toy_dataset.recordings)
+    assert train(wrist, QUICK).model.alignment is None
+    asked = train(wrist, replace(QUICK, align="gravity")).model.alignment
+    assert asked == fit_alignment(toy_dataset)
+
+
+def test_a_rigid_mount_without_movement_trains_unaligned_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    resting = [replace(r, signal=r.signal[:, :1000], labels=None) for r in toy_recordings()]
+    dataset = WindowedDataset(TOY_CARD, resting)
+    assert train(dataset, QUICK).model.alignment is None
+    assert "trained without alignment: gravity alignment needs 6 s of movement" in caplog.text
+    with pytest.raises(DataError, match="use --align none"):
+        train(dataset, replace(QUICK, align="gravity"))
 
 
 def test_metrics_have_a_line_for_each_epoch_of_each_restart(run: Run) -> None:

@@ -1,0 +1,353 @@
+"""Gravity alignment: turn each wearer's sensor the way the reference sensor sits."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.dataset import Channel, Recording, WindowedDataset
+from edgeclust.errors import DataError
+
+RIGID_MOUNTS = ("waist", "chest", "thigh")
+"""Where a sensor's mean direction under gravity is the same for everybody who wears it alike."""
+
+MOVING_G = 0.12
+"""Standard deviation of the acceleration's norm within a window, in g, beyond which it moves."""
+
+SUSTAINED_S = 6.0
+"""Seconds that movement has to last before its windows tell where gravity is."""
+
+PER_G = {"g": 1.0, "mg": 1000.0, "m/s2": 9.80665, "m/s^2": 9.80665, "m/s²": 9.80665}
+"""Units of acceleration, and how many of each make one g."""
+
+TURNING = ("rad/s", "deg/s", "dps", "°/s")
+"""Units of angular rate."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One tri-axial sensor among the channels.
+
+    Parameters
+    ----------
+    acceleration : tuple of int
+        Indices of the accelerometer's x, y and z.
+    rotation : tuple of int
+        Indices of the gyroscope's x, y and z; empty where there is none.
+    per_g : float
+        How many of the accelerometer's units make one g.
+    """
+
+    acceleration: tuple[int, ...]
+    rotation: tuple[int, ...]
+    per_g: float
+
+
+def find_units(channels: Sequence[Channel]) -> tuple[Unit, ...]:
+    """Find the tri-axial accelerometers among channels, each with its gyroscope.
+
+    Three channels of one unit whose names differ in one letter, x, y or z, are one sensor. The
+    first gyroscope goes with the first accelerometer, and so on.
+
+    Parameters
+    ----------
+    channels : sequence of Channel
+        All channels of a window.
+
+    Raises
+    ------
+    DataError
+        If there is no tri-axial accelerometer, or gyroscopes for some of several only.
+
+    Examples
+    --------
+    >>> from edgeclust import Channel
+    >>> from edgeclust.alignment import find_units
+    >>> find_units([*(Channel(f"a{axis}", "g") for axis in "xyz"), Channel("pulse", "1/min")])
+    (Unit(acceleration=(0, 1, 2), rotation=(), per_g=1.0),)
+    """
+    names = ", ".join(map(str, channels))
+    accelerometers = [triple for unit in PER_G for triple in _triples(channels, unit)]
+    gyroscopes = [triple for unit in TURNING for triple in _triples(channels, unit)]
+    if not accelerometers:
+        raise DataError(
+            f"gravity alignment needs x, y and z of an accelerometer in {', '.join(PER_G)}, "
+            f"got the channels {names}: use --align none"
+        )
+    if gyroscopes and len(gyroscopes) != len(accelerometers):
+        raise DataError(
+            f"gravity alignment cannot tell which of {len(accelerometers)} accelerometers each of "
+            f"{len(gyroscopes)} gyroscopes belongs to, in the channels {names}: use --align none"
+        )
+    rotations = sorted(gyroscopes) or [()] * len(accelerometers)
+    return tuple(
+        Unit(triple, rotation, PER_G[channels[triple[0]].unit])
+        for triple, rotation in zip(sorted(accelerometers), rotations, strict=True)
+    )
+
+
+def _triples(channels: Sequence[Channel], unit: str) -> list[tuple[int, ...]]:
+    """Return the indices of x, y and z of each sensor of one unit."""
+    letter = re.compile(r"[xyz]", re.IGNORECASE)
+    found: dict[str, dict[str, int]] = {}
+    for index, channel in enumerate(channels):
+        if channel.unit == unit:
+            for hit in letter.finditer(channel.name):
+                rest = f"{channel.name[: hit.start()]}?{channel.name[hit.end() :]}"
+                found.setdefault(rest, {})[hit.group().lower()] = index
+    return [tuple(axes[axis] for axis in "xyz") for axes in found.values() if len(axes) == 3]
+
+
+class GravityEstimate:
+    """Where gravity points in each unit, from sustained movement; four numbers of state a unit.
+
+    At rest a wearer may sit, stand or lie, and gravity says which. While they walk or run they
+    are upright, whoever they are: the mean acceleration over sustained movement is gravity as the
+    sensor sits.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        The accelerometers.
+    rate_hz : float
+        Samples a second.
+    window, stride : int
+        Length of a window and the step between two, in samples.
+
+    Attributes
+    ----------
+    total : float64 array of shape (n_units, 3)
+        Sum of the mean accelerations of the windows taken, in the channels' unit.
+    count : intp array of shape (n_units,)
+        How many those are.
+    """
+
+    def __init__(self, units: Sequence[Unit], rate_hz: float, window: int, stride: int) -> None:
+        self.units = units
+        more = max(0.0, SUSTAINED_S * rate_hz - window)
+        self.n_in_a_row = 1 + int(np.ceil(more / stride))
+        self.total = np.zeros((len(units), 3))
+        self.count = np.zeros(len(units), np.intp)
+        self._in_a_row = np.zeros(len(units), np.intp)
+
+    def update(self, window: NDArray[np.float32]) -> bool:
+        """Take the next window of the stream; return whether it changed the estimate.
+
+        Parameters
+        ----------
+        window : float32 array of shape (n_channels, window)
+            Finite, in the channels' units, as the sensor gave it. Not modified.
+        """
+        before = self.count.sum()
+        for index, unit in enumerate(self.units):
+            acceleration = window[list(unit.acceleration)].astype(np.float64)
+            norm = np.sqrt((acceleration * acceleration).sum(axis=0))
+            moving = norm.std() > MOVING_G * unit.per_g
+            self._in_a_row[index] = self._in_a_row[index] + 1 if moving else 0
+            if self._in_a_row[index] >= self.n_in_a_row:
+                self.total[index] += acceleration.mean(axis=1)
+                self.count[index] += 1
+        return bool(self.count.sum() > before)
+
+    def restart(self) -> None:
+        """Forget the movement under way, as after a gap; what was estimated stays."""
+        self._in_a_row[:] = 0
+
+    def gravity(self) -> NDArray[np.float64]:
+        """Return gravity in each unit, of shape (n_units, 3); NaN where nothing moved so far."""
+        with np.errstate(invalid="ignore"):
+            return self.total / self.count[:, None]
+
+
+@dataclass(frozen=True)
+class GravityAlignment:
+    """The rotation and the scale of each unit onto a reference, from where gravity points in it.
+
+    Only for rigid mountings, whose mean direction under gravity is the same for everybody: waist,
+    chest or thigh. At a wrist it takes away the posture that tells activities apart.
+
+    Parameters
+    ----------
+    units : tuple of Unit
+        The tri-axial sensors.
+    reference : tuple of tuple of float
+        Gravity in each unit on average over the training recordings, in the channels' unit.
+
+    Examples
+    --------
+    A sensor that hangs upside down is turned; one that measures 2 % too much is scaled.
+
+    >>> import numpy as np
+    >>> from edgeclust.alignment import GravityAlignment, Unit
+    >>> alignment = GravityAlignment((Unit((0, 1, 2), (), 1.0),), ((0.0, 0.0, 1.0),))
+    >>> matrix = alignment.matrix(np.array([[0.0, 0.0, -1.02]]), n_channels=3)
+    >>> (matrix @ [0.0, 0.0, -1.02]).round(6).tolist()
+    [0.0, 0.0, 1.0]
+    """
+
+    units: tuple[Unit, ...]
+    reference: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        """Check what the matrix relies on."""
+        triples = [*self.reference, *(unit.acceleration for unit in self.units)]
+        triples += [unit.rotation for unit in self.units if unit.rotation]
+        if len(self.reference) != len(self.units) or {3} != {len(triple) for triple in triples}:
+            raise ValueError("alignment should have x, y and z of a reference for each unit")
+        if not all(0 < np.linalg.norm(axes) < np.inf for axes in self.reference):
+            raise ValueError(f"reference should have some length, got {self.reference}")
+
+    @property
+    def channels(self) -> set[int]:
+        """Indices of the channels that are turned."""
+        return {index for unit in self.units for index in (*unit.acceleration, *unit.rotation)}
+
+    def matrix(self, gravity: NDArray[np.float64], n_channels: int) -> NDArray[np.float32]:
+        """Return what aligned windows are: this matrix times the windows as they came.
+
+        Parameters
+        ----------
+        gravity : float array of shape (n_units, 3)
+            As `GravityEstimate.gravity` returns it; a unit of NaN stays as it is.
+        n_channels : int
+            Channels of a window.
+
+        Returns
+        -------
+        matrix : float32 array of shape (n_channels, n_channels)
+        """
+        matrix = np.eye(n_channels)
+        for unit, here, there in zip(self.units, gravity, self.reference, strict=True):
+            length = np.linalg.norm(here)
+            if not length > 0:  # NaN too: nothing is known of it yet
+                continue
+            target = np.linalg.norm(there)
+            turn = _rotation(here / length, np.array(there) / target)
+            matrix[np.ix_(unit.acceleration, unit.acceleration)] = turn * target / length
+            if unit.rotation:
+                matrix[np.ix_(unit.rotation, unit.rotation)] = turn
+        return matrix.astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that a model file and a run hold."""
+        return {"units": [asdict(unit) for unit in self.units], "reference": self.reference}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "GravityAlignment":
+        """Read the object that `to_json` returns.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is none.
+        """
+        units = tuple(
+            Unit(
+                tuple(int(index) for index in unit["acceleration"]),
+                tuple(int(index) for index in unit["rotation"]),
+                float(unit["per_g"]),
+            )
+            for unit in content["units"]
+        )
+        reference = tuple(tuple(float(x) for x in axes) for axes in content["reference"])
+        return cls(units, reference)
+
+
+def fit_alignment(dataset: WindowedDataset) -> GravityAlignment:
+    """Return the alignment whose reference is the mean gravity of a data set's sessions.
+
+    Parameters
+    ----------
+    dataset : WindowedDataset
+        Training recordings; their labels are not looked at.
+
+    Raises
+    ------
+    DataError
+        If the channels hold no accelerometer, or nobody moves for long enough.
+    """
+    units = find_units(dataset.card.channels)
+    gravity = np.array([*session_gravity(dataset, units).values()])
+    there = np.isfinite(gravity).all(axis=2)
+    if not there.any(axis=0).all():
+        raise DataError(
+            f"gravity alignment needs {SUSTAINED_S:.0f} s of movement at a time, and no recording "
+            f"of {dataset.card.name!r} has them: use --align none"
+        )
+    reference = [gravity[there[:, unit], unit].mean(axis=0) for unit in range(len(units))]
+    return GravityAlignment(units, tuple(tuple(axes.tolist()) for axes in reference))
+
+
+def align(dataset: WindowedDataset, alignment: GravityAlignment) -> WindowedDataset:
+    """Return a data set whose recordings are turned onto a reference, each session as a whole.
+
+    Parameters
+    ----------
+    dataset : WindowedDataset
+        Recordings as the sensors gave them. Not modified.
+    alignment : GravityAlignment
+        Of the same channels.
+
+    Returns
+    -------
+    aligned : WindowedDataset
+        The same windows; a session in which nobody moves for long enough stays as it is.
+    """
+    n_channels = len(dataset.card.channels)
+    matrices = {
+        session: alignment.matrix(gravity, n_channels)
+        for session, gravity in session_gravity(dataset, alignment.units).items()
+    }
+    recordings = [
+        Recording(matrices[r.subject, r.session] @ r.signal, r.subject, r.session, r.labels)
+        for r in dataset.recordings
+    ]
+    return WindowedDataset(dataset.card, recordings)
+
+
+def session_gravity(
+    dataset: WindowedDataset, units: Sequence[Unit]
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Estimate gravity in each session of each subject over all of its windows.
+
+    Parameters
+    ----------
+    dataset : WindowedDataset
+        Recordings of one subject and session belong together, in their order.
+    units : sequence of Unit
+        The accelerometers.
+
+    Returns
+    -------
+    gravity : dict
+        Arrays of shape (n_units, 3) by (subject, session); NaN where nobody moved.
+    """
+    card = dataset.card
+    estimates: dict[tuple[str, str], GravityEstimate] = {}
+    for source, windows in groupby(range(len(dataset)), dataset.recording_indices.__getitem__):
+        recording = dataset.recordings[source]
+        estimate = estimates.setdefault(
+            (recording.subject, recording.session),
+            GravityEstimate(units, card.rate_hz, card.window, card.stride),
+        )
+        estimate.restart()
+        for start in dataset.starts[list(windows)]:
+            estimate.update(recording.signal[:, start : start + card.window])
+    return {session: estimate.gravity() for session, estimate in estimates.items()}
+
+
+def _rotation(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the smallest rotation, of shape (3, 3), of one unit vector onto another."""
+    cosine = here @ there
+    if cosine < -1 + 1e-9:  # opposite: half a turn about any axis across
+        across = np.cross(here, np.eye(3)[np.argmin(np.abs(here))])
+        across /= np.linalg.norm(across)
+        return 2 * np.outer(across, across) - np.eye(3)
+    x, y, z = np.cross(here, there)
+    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / (1 + cosine)
+    return turn
