@@ -5,7 +5,7 @@ This package needs numpy and onnxruntime alone. Training (`edgeclust.train`), re
 ``edgeclust[train]``.
 """
 
-from edgeclust.assignment import assign
+from edgeclust.assignment import assign, optimality_gap
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Card, Channel, Dataset, Recording, WindowedDataset
 from edgeclust.errors import (
@@ -36,4 +36,5 @@ __all__ = [
     "RunError",
     "WindowedDataset",
     "assign",
+    "optimality_gap",
 ]

@@ -8,16 +8,31 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgeclust.exact_assignment import solve
 
-def assign(cost: ArrayLike, log_prior: ArrayLike | None = None) -> NDArray[np.intp]:
-    """Assign each window of a batch to one cluster, taking the cheapest pair first.
+SOLVERS = ("greedy", "exact")
+"""How `assign` may minimise its objective."""
 
-    The price of putting window i into cluster k is ``cost[i, k] - log_prior[k] + log(n_k + 1)``,
-    with n_k the windows that cluster k holds already. The last term is what the multinomial
-    coefficient of the batch's counts adds, so no cluster swallows a batch unless every cost
-    gap exceeds log(n_windows). Repeatedly, the cheapest pair among the unassigned windows is
-    taken. Time grows as n_windows * n_clusters * log(n_windows); only where a cluster's costs
-    differ by less than rounding, with n_windows once more.
+
+def assign(
+    cost: ArrayLike,
+    log_prior: ArrayLike | None = None,
+    *,
+    solver: str = "greedy",
+    weight: float = 1.0,
+) -> NDArray[np.intp]:
+    """Assign each window of a batch to one cluster, so that clusters share the batch.
+
+    The price of putting window i into cluster k is
+    ``cost[i, k] - log_prior[k] + weight * log(n_k + 1)``, with n_k the windows that cluster k
+    holds already. So an assignment a costs F(a), the sum of ``cost[i, a_i] - log_prior[a_i]`` and
+    of ``weight * log(n_k!)``. The last term is what the multinomial coefficient of the batch's
+    counts adds: no cluster swallows a batch unless every cost gap exceeds log(n_windows).
+
+    ``greedy``, the paper's solver, repeatedly takes the cheapest pair among the unassigned
+    windows. Time grows as n_windows * n_clusters * log(n_windows); only where a cluster's costs
+    differ by less than rounding, with n_windows once more. ``exact`` finds the lowest F
+    (`edgeclust.exact_assignment` says how); `optimality_gap` tells how far greedy stayed above.
 
     Parameters
     ----------
@@ -27,18 +42,25 @@ def assign(cost: ArrayLike, log_prior: ArrayLike | None = None) -> NDArray[np.in
     log_prior : float array of shape (n_clusters,), optional
         Natural log of the expected share of windows in each cluster, finite. Uniform when
         left out.
+    solver : str
+        ``greedy`` or ``exact``.
+    weight : float
+        Of the counts, finite and at least 0: 1 is the paper's, 0 takes each window's cheapest
+        cluster.
 
     Returns
     -------
     labels : intp array of shape (n_windows,)
-        Cluster index of each window, in [0, n_clusters). Among pairs of equal price the lower
-        window index is taken first, then the lower cluster index.
+        Cluster index of each window, in [0, n_clusters). Among pairs of equal price, greedy takes
+        the lower window index first, then the lower cluster index. Of several optima, exact
+        returns always the same one for the same table, and promises no more.
 
     Raises
     ------
     ValueError
         If `cost` is not a table with at least one column, if `log_prior` has another number
-        of clusters, or if either holds NaN or infinity.
+        of clusters, if either holds NaN or infinity, if `weight` is negative or not finite, or if
+        the solver is unknown.
 
     References
     ----------
@@ -54,11 +76,91 @@ def assign(cost: ArrayLike, log_prior: ArrayLike | None = None) -> NDArray[np.in
     >>> cost = np.array([[0.0, 1.0], [0.1, 0.8], [0.2, 0.3]])
     >>> assign(cost).tolist()
     [0, 0, 1]
+
+    Greedy starts with the pair that costs nothing, which leaves window 1 the worse choice:
+    .01 + log 2 against .5 + .01.
+
+    >>> cost = np.array([[0.0, 0.5], [0.01, 10.0]])
+    >>> assign(cost).tolist(), assign(cost, solver="exact").tolist()
+    ([0, 0], [1, 0])
     """
     table = _checked_table(cost, log_prior)
+    _check_weight(weight)
+    if solver not in SOLVERS:
+        raise ValueError(f"unknown solver {solver!r}: known are {', '.join(SOLVERS)}")
+    return _assign_greedily(table, weight) if solver == "greedy" else solve(table, weight)[0]
+
+
+def optimality_gap(
+    cost: ArrayLike,
+    labels: ArrayLike,
+    log_prior: ArrayLike | None = None,
+    *,
+    weight: float = 1.0,
+) -> float:
+    """Say how far an assignment is from the lowest F of all, in nats per window.
+
+    Any prices, one a cluster, bound F from below: let each window choose freely where it pays
+    ``cost[i, k] - log_prior[k] + prices[k]``, and each cluster how many windows it takes where it
+    earns the price of each. The bound of the exact solver's prices is tight.
+
+    Parameters
+    ----------
+    cost : float array of shape (n_windows, n_clusters)
+        Negative log-likelihood in nats, finite. Not modified.
+    labels : int array of shape (n_windows,)
+        Cluster index of each window, in [0, n_clusters), from whatever method.
+    log_prior : float array of shape (n_clusters,), optional
+        Natural log of the expected share of windows in each cluster, finite. Uniform when
+        left out.
+    weight : float
+        Of the counts in F, as `assign` takes it.
+
+    Returns
+    -------
+    gap : float
+        At least 0, and 0 up to rounding for an optimal assignment.
+
+    Raises
+    ------
+    ValueError
+        As `assign` does, or if `labels` are not one integer in range for each window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust import assign, optimality_gap
+    >>> cost = np.array([[0.0, 0.5], [0.01, 10.0]])
+    >>> round(optimality_gap(cost, assign(cost)), 4)  # (.01 + log 2 - .51) / 2
+    0.0966
+    >>> optimality_gap(cost, assign(cost, solver="exact"))
+    0.0
+    """
+    table = _checked_table(cost, log_prior)
+    _check_weight(weight)
+    n_windows, n_clusters = table.shape
+    chosen = _checked_labels(labels, n_windows, n_clusters)
+    if n_windows == 0:
+        return 0.0
+    _, prices = solve(table, weight)
+    windows = np.arange(n_windows)
+    with np.errstate(over="ignore"):  # of costs as far apart as floats go, the gap is infinite
+        paid = table - table.min(axis=1, keepdims=True) + prices
+    # What cluster k pays for holding n windows, less what it earns; row by row both differences
+    # are from a minimum, so neither rounds below 0.
+    log_factorial = np.cumsum([0.0, *_log_counts(n_windows)])
+    held = weight * log_factorial - np.arange(n_windows + 1) * prices[:, None]
+    counts = np.bincount(chosen, minlength=n_clusters)
+    from_windows = (paid[windows, chosen] - paid.min(axis=1)).sum()
+    from_counts = (held[np.arange(n_clusters), counts] - held.min(axis=1)).sum()
+    return float((from_windows + from_counts) / n_windows)
+
+
+def _assign_greedily(table: NDArray[np.float64], weight: float) -> NDArray[np.intp]:
+    """Take the cheapest pair among the unassigned windows until there is none left."""
     n_windows, n_clusters = table.shape
     columns = [_Column(values) for values in table.T]
-    penalty = _log_counts(n_windows)
+    penalty = [weight * value for value in _log_counts(n_windows)]
 
     labels = [-1] * n_windows
     counts = [0] * n_clusters
@@ -129,6 +231,31 @@ def _checked_table(cost: ArrayLike, log_prior: ArrayLike | None) -> NDArray[np.f
         i, k = np.argwhere(~np.isfinite(table))[0]
         raise ValueError(f"cost should be finite, got {table[i, k]} for window {i}, cluster {k}")
     return table
+
+
+def _check_weight(weight: float) -> None:
+    """Say what is wrong with the weight of the counts."""
+    if not (math.isfinite(weight) and weight >= 0):
+        raise ValueError(f"weight should be finite and at least 0, got {weight}")
+
+
+def _checked_labels(labels: ArrayLike, n_windows: int, n_clusters: int) -> NDArray[np.intp]:
+    """Return the labels as indices, or say what is wrong with them."""
+    chosen = np.asarray(labels)
+    if chosen.shape != (n_windows,):
+        raise ValueError(
+            f"labels should hold one cluster for each of the {n_windows} windows, "
+            f"got shape {chosen.shape}"
+        )
+    if not np.issubdtype(chosen.dtype, np.integer) and n_windows:
+        raise ValueError(f"labels should be integers, got {chosen.dtype}")
+    wrong = np.flatnonzero((chosen < 0) | (chosen >= n_clusters))
+    if len(wrong):
+        raise ValueError(
+            f"labels should be from 0 to {n_clusters - 1}, "
+            f"got {chosen[wrong[0]]} for window {wrong[0]}"
+        )
+    return chosen.astype(np.intp)
 
 
 @lru_cache(maxsize=8)
