@@ -159,55 +159,103 @@ def optimality_gap(
 def _assign_greedily(table: NDArray[np.float64], weight: float) -> NDArray[np.intp]:
     """Take the cheapest pair among the unassigned windows until there is none left."""
     n_windows, n_clusters = table.shape
-    columns = [_Column(values) for values in table.T]
+    labels = np.full(n_windows, -1, dtype=np.intp)
+    columns = _sorted_columns(table, labels)
     penalty = [weight * value for value in _log_counts(n_windows)]
 
-    labels = [-1] * n_windows
+    taken = [False] * n_windows
     counts = [0] * n_clusters
     # One entry a cluster, its cheapest free window: (price, window, cluster). Prices only rise,
     # so an entry whose window has been taken since is a lower bound and is renewed when popped.
-    heap = [(*column.cheapest(labels, 0.0), k) for k, column in enumerate(columns) if n_windows]
+    heap = [(*column.cheapest(taken, 0.0), k) for k, column in enumerate(columns) if n_windows]
     heapq.heapify(heap)
     n_assigned = 0
     while n_assigned < n_windows:
         _, i, k = heap[0]
-        if labels[i] < 0:
+        if not taken[i]:
+            taken[i] = True
             labels[i] = k
             counts[k] += 1
             n_assigned += 1
             if n_assigned == n_windows:
                 break
-        heapq.heapreplace(heap, (*columns[k].cheapest(labels, penalty[counts[k]]), k))
-    return np.array(labels, dtype=np.intp)
+        heapq.heapreplace(heap, (*columns[k].cheapest(taken, penalty[counts[k]]), k))
+    return labels
 
 
 class _Column:
-    """One cluster's windows in the order of their cost, walked from the cheapest on."""
+    """One cluster's windows in the order of their cost, walked from the cheapest on.
 
-    def __init__(self, values: NDArray[np.float64]) -> None:
-        order = np.argsort(values, kind="stable")
-        self.windows: list[int] = order.tolist()
-        self.values: list[float] = values[order].tolist()
+    The walk is quicker over lists than over arrays, which are quicker to search for the windows
+    that are free still: `windows` and `values` are lists of the cheapest windows, and grow by the
+    next free ones when the walk comes to their end.
+    """
+
+    def __init__(
+        self,
+        order: NDArray[np.intp],
+        costs: NDArray[np.float64],
+        labels: NDArray[np.intp],
+        windows: list[int],
+        values: list[float],
+    ) -> None:
+        self.order = order
+        self.costs = costs
+        self.labels = labels
+        self.windows = windows
+        self.values = values
         self.next = 0
+        self.n_read = len(windows)
 
-    def cheapest(self, labels: list[int], penalty: float) -> tuple[float, int]:
+    def cheapest(self, taken: list[bool], penalty: float) -> tuple[float, int]:
         """Price and index of the cheapest free window; of equal prices, the lowest index."""
         windows, values, start = self.windows, self.values, self.next
-        while labels[windows[start]] >= 0:
-            start += 1
+        while True:
+            try:
+                while taken[windows[start]]:
+                    start += 1
+                break
+            except IndexError:
+                self._grow()
         self.next = start
         value, window = values[start], windows[start]
         price = value + penalty
+        if start + 1 < len(values) and values[start + 1] + penalty > price:
+            return price, window  # as nearly always
         # Of equal costs the lowest window comes first. Costs that differ by less than rounding
         # give one price too: look through those groups as well.
         j = bisect_right(values, value, lo=start)
-        while j < len(values) and values[j] + penalty == price:
-            if labels[windows[j]] < 0:
+        while (j < len(values) or self._grow()) and values[j] + penalty == price:
+            if taken[windows[j]]:
+                j += 1
+            else:
                 window = min(window, windows[j])
                 j = bisect_right(values, values[j], lo=j)
-            else:
-                j += 1
         return price, window
+
+    def _grow(self) -> bool:
+        """Lengthen the lists, up to twofold; say whether there was a free window left."""
+        order = self.order[self.n_read :]
+        free = np.flatnonzero(self.labels[order] < 0)[: len(self.windows)]
+        if len(free) == 0:
+            return False
+        self.windows += order[free].tolist()
+        self.values += self.costs[self.n_read + free].tolist()
+        self.n_read += int(free[-1]) + 1
+        return True
+
+
+def _sorted_columns(table: NDArray[np.float64], labels: NDArray[np.intp]) -> list[_Column]:
+    """Sort each cluster's windows by cost, equal costs by window."""
+    n_windows, n_clusters = table.shape
+    columns = np.ascontiguousarray(table.T)
+    order = columns.argsort(axis=1)
+    costs = np.take_along_axis(columns, order, axis=1)
+    if (costs[:, 1:] == costs[:, :-1]).any():  # else a stable sort gives the same, in more time
+        order = columns.argsort(axis=1, kind="stable")
+    n_head = 4 * n_windows // n_clusters + 16
+    heads = zip(order[:, :n_head].tolist(), costs[:, :n_head].tolist(), strict=True)
+    return [_Column(order[k], costs[k], labels, *head) for k, head in enumerate(heads)]
 
 
 def _checked_table(cost: ArrayLike, log_prior: ArrayLike | None) -> NDArray[np.float64]:

@@ -85,6 +85,16 @@ def test_equals_the_definition_on_tables_of_a_training(n_windows: int, n_cluster
     assert assign(cost).tolist() == assign_naively(cost)
 
 
+@pytest.mark.parametrize("n_clusters", [3, 20])
+@pytest.mark.parametrize("n_values", [1, 2, 5, 30])
+def test_equals_the_definition_on_larger_tables_where_costs_tie(
+    n_values: int, n_clusters: int
+) -> None:
+    cost = np.random.default_rng(0).integers(0, n_values, (80, n_clusters)) / 8
+    cost[:, 0] -= 3  # most windows want cluster 0, so that it is walked to its end
+    assert assign(cost).tolist() == assign_naively(cost)
+
+
 def test_worked_by_hand() -> None:
     # (0,0) costs 0.00; then cluster 0 costs log 2 = .69 more: (1,0) .79 < (1,1) .80;
     # then log 3 = 1.10 more: (2,1) .30 < (2,0) 1.30.
