@@ -235,9 +235,12 @@ class _Column:
 
     def _grow(self) -> bool:
         """Lengthen the lists, up to twofold; say whether there was a free window left."""
+        if self.n_read == len(self.order):
+            return False
         order = self.order[self.n_read :]
         free = np.flatnonzero(self.labels[order] < 0)[: len(self.windows)]
         if len(free) == 0:
+            self.n_read = len(self.order)
             return False
         self.windows += order[free].tolist()
         self.values += self.costs[self.n_read + free].tolist()
