@@ -6,7 +6,7 @@ This package needs numpy and onnxruntime alone. Training (`edgeclust.train`), re
 """
 
 from edgeclust.alignment import GravityAlignment, align, fit_alignment
-from edgeclust.assignment import assign
+from edgeclust.assignment import assign, optimality_gap
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Card, Channel, Dataset, Recording, WindowedDataset
 from edgeclust.errors import (
@@ -40,4 +40,5 @@ __all__ = [
     "align",
     "assign",
     "fit_alignment",
+    "optimality_gap",
 ]

@@ -122,6 +122,13 @@ def train(
     method: Annotated[
         str, typer.Option(help="'hard' (hard regularisation) or 'none' (nearest centroid).")
     ] = "hard",
+    solver: Annotated[
+        str,
+        typer.Option(
+            help="How 'hard' assigns a batch: 'greedy', or 'exact' for the optimum, in up to "
+            "a few times greedy's time."
+        ),
+    ] = "greedy",
     encoder: Annotated[
         str, typer.Option(help="'filterbank' or 'conv', the network.")
     ] = "filterbank",
@@ -176,6 +183,7 @@ def train(
     config = TrainConfig(
         n_clusters=len(dataset.card.classes) if n_clusters is None else n_clusters,
         method=method,
+        solver=solver,
         encoder=encoder,
         sigma=_parse_sigma(sigma),
         epochs=epochs,

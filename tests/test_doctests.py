@@ -10,6 +10,7 @@ MODULES = [
     "clusters",
     "dataset",
     "encoder",
+    "exact_assignment",
     "extras",
     "files",
     "labeler",

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from edgeclust.assignment import SOLVERS
 from edgeclust.errors import ConfigError
 from edgeclust.model_file import MEASURABLE
 from edgeclust.train.encoders import ENCODERS
@@ -25,6 +26,7 @@ LEAST = {
 
 KNOWN: dict[str, Collection[str]] = {
     "method": METHODS,
+    "solver": SOLVERS,
     "encoder": ENCODERS,
     "balance": BALANCES,
     "align": ALIGNMENTS,
@@ -51,6 +53,7 @@ class TrainConfig:
 
     n_clusters: int
     method: str = "hard"
+    solver: str = "greedy"  # of method hard: greedy, or the exact optimum
     encoder: str = "filterbank"
     n_features: int = 16  # length of the embedding
     sigma: float | None = None  # scale of squared distances; None: calibrated while training

@@ -1,6 +1,7 @@
 """One step of training: encode a batch, assign it, pull windows and centroids together."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from torch import nn
 
+from edgeclust.assignment import assign
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
@@ -62,6 +64,8 @@ class Trainer:
         self.dataset = dataset
         self.device = pick_device(config.device)
         self.assign = METHODS[config.method]
+        if config.method == "hard":
+            self.assign = partial(assign, solver=config.solver)
         self.sigma = math.nan if config.sigma is None else config.sigma
         self.calibration = CalibratedSigma() if config.sigma is None else None
         # Uniform: every cluster is expected to hold the same share of the windows.

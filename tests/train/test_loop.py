@@ -7,6 +7,7 @@ import torch
 from edgeclust import Channel, ConfigError, Recording, WindowedDataset
 from edgeclust.train import EpochReport, TrainConfig, evaluate, train
 from edgeclust.train.batches import n_batches
+from edgeclust.train.trainer import Trainer
 
 from toy import TOY_CARD, toy_recordings
 
@@ -17,6 +18,13 @@ def test_three_activities_are_found_without_labels(toy_dataset: WindowedDataset)
     result = train(toy_dataset, replace(QUICK, restarts=2))
     assert result.reports[-1].metrics["acc"] > 0.95
     assert result.reports[-1].metrics["clusters_used"] == 3
+
+
+def test_the_exact_solver_trains_as_well(toy_dataset: WindowedDataset) -> None:
+    config = replace(QUICK, solver="exact")
+    cost = np.array([[0.0, 0.5], [0.01, 10.0]])  # where greedy, and none, take cluster 0 twice
+    assert Trainer(toy_dataset, config, seed=0).assign(cost).tolist() == [1, 0]
+    assert train(toy_dataset, config).reports[-1].metrics["acc"] > 0.95
 
 
 def test_labels_change_nothing_that_is_learnt(toy_dataset: WindowedDataset) -> None:
