@@ -6,8 +6,9 @@ This package needs numpy and onnxruntime alone. Training (`edgeclust.train`), re
 """
 
 from edgeclust.assignment import assign
+from edgeclust.card import Card, Channel, ImageCard
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Card, Channel, Dataset, Recording, WindowedDataset
+from edgeclust.dataset import Dataset, Recording, WindowedDataset
 from edgeclust.errors import (
     ConfigError,
     DataError,
@@ -16,11 +17,13 @@ from edgeclust.errors import (
     ModelFileError,
     RunError,
 )
+from edgeclust.images import ArrayDataset
 from edgeclust.labeler import Labeler, LabelEvent
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArrayDataset",
     "Card",
     "Channel",
     "Clusters",
@@ -28,6 +31,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "EdgeclustError",
+    "ImageCard",
     "LabelEvent",
     "Labeler",
     "MissingExtraError",

@@ -7,11 +7,13 @@ import pytest
 
 MODULES = [
     "assignment",
+    "card",
     "clusters",
     "dataset",
     "encoder",
     "extras",
     "files",
+    "images",
     "labeler",
     "model_file",
     "samples",

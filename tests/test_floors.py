@@ -25,6 +25,7 @@ HEAVY = [
     "onnx",
     "onnxscript",
     "pandas",
+    "pooch",
     "pydantic",
     "rich",
     "safetensors",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edgeclust.errors import ConfigError
 from edgeclust.model_file import MEASURABLE
-from edgeclust.train.encoders import ENCODERS
+from edgeclust.train.encoders import AUTO, ENCODERS, IMAGE_ENCODERS
 from edgeclust.train.methods import METHODS
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -24,7 +24,7 @@ LEAST = {
 
 KNOWN: dict[str, Collection[str]] = {
     "method": METHODS,
-    "encoder": ENCODERS,
+    "encoder": (AUTO, *ENCODERS, *IMAGE_ENCODERS),
     "balance": BALANCES,
     "device": DEVICES,
 }
@@ -49,7 +49,7 @@ class TrainConfig:
 
     n_clusters: int
     method: str = "hard"
-    encoder: str = "filterbank"
+    encoder: str = AUTO  # the first of ENCODERS, or of IMAGE_ENCODERS, as the data are
     n_features: int = 16  # length of the embedding
     sigma: float | None = None  # scale of squared distances; None: calibrated while training
     epochs: int | None = None  # passes over the data; None: as many as make N_STEPS steps

@@ -7,8 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edgeclust.card import AnyCard
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Card, Dataset
+from edgeclust.dataset import Dataset
 
 BLOCK = 1024
 """Windows embedded at once: enough to be quick, little enough to fit anywhere."""
@@ -23,10 +24,10 @@ class TrainedModel:
 
     Parameters
     ----------
-    card : Card
-        What its windows are: channels, units, rate, window, stride.
+    card : Card or ImageCard
+        What its windows are: channels, units, rate, window, stride; or what its images are.
     encoder : Module
-        Maps float32 (n, n_channels, window) in the data's units to (n, n_features).
+        Maps float32 (n, n_channels, *shape) in the data's units to (n, n_features).
     clusters : Clusters
         In the encoder's embedding.
     counts : intp array of shape (n_clusters,)
@@ -35,7 +36,7 @@ class TrainedModel:
         Distance from the centroid within which 99 % of them lie; 0 for an empty cluster.
     """
 
-    card: Card
+    card: AnyCard
     encoder: nn.Module
     clusters: Clusters
     counts: NDArray[np.intp]
@@ -44,7 +45,7 @@ class TrainedModel:
     @classmethod
     def measured(
         cls,
-        card: Card,
+        card: AnyCard,
         encoder: nn.Module,
         clusters: Clusters,
         embedding: NDArray[np.float32],

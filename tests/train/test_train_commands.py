@@ -112,7 +112,8 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
 
 
 def test_data_are_listed_and_shown() -> None:
-    assert json.loads(run("data", "list", "--json").stdout) == {"data": ["watch"]}
+    names = ["cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled", "watch"]
+    assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
     assert "watch" in run("data", "list").stdout
     shown = json.loads(run("data", "show", "watch", "--json").stdout)
     assert (shown["n_windows"], shown["n_recordings"], shown["rate_hz"]) == (2229, 140, 50)
@@ -159,7 +160,7 @@ def test_bad_settings_end_with_one_line_and_no_run(
 
 
 def test_bad_data_end_with_one_line_and_no_run(tmp_path: Path, folder: Path, out: Path) -> None:
-    assert "unknown data 'wach': known are watch" in fails_with(run("train", "wach"))
+    assert "unknown data 'wach': known are cifar10" in fails_with(run("train", "wach"))
     (tmp_path / "empty").mkdir()
     assert "is no recordings folder" in fails_with(run("train", tmp_path / "empty", "--out", out))
     (folder / "0001.csv").write_text("ax,ay,az\n1,2,three\n")
