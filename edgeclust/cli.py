@@ -175,7 +175,7 @@ def train(
     encoder: Annotated[
         str,
         typer.Option(
-            help="The network: 'filterbank' or 'conv' for recordings, 'resconv' or 'smallconv' "
+            help="The network: 'filterbank' or 'conv' for recordings, 'conv2d' or 'smallconv' "
             "for images; 'auto' is the first that fits the data."
         ),
     ] = "auto",

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from edgeclust.card import AnyCard, ImageCard
 from edgeclust.errors import ConfigError
-from edgeclust.train.image_encoders import build_resconv, build_smallconv
+from edgeclust.train.image_encoders import build_conv2d, build_smallconv
 
 
 class Standardize(nn.Module):
@@ -141,7 +141,7 @@ Each is built from (n_channels, window, rate_hz, n_features) and maps float32
 """
 
 IMAGE_ENCODERS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
-    "resconv": build_resconv,
+    "conv2d": build_conv2d,
     "smallconv": build_smallconv,
 }
 """Networks for images by the name that ``edgeclust train --encoder`` takes, the default first.
@@ -174,7 +174,7 @@ def pick_encoder(name: str, card: AnyCard) -> str:
     >>> from edgeclust import Channel, ImageCard
     >>> from edgeclust.train.encoders import pick_encoder
     >>> pick_encoder("auto", ImageCard("toy", (Channel("grey", "0..1"),), height=28, width=28))
-    'resconv'
+    'conv2d'
     """
     known = [*(IMAGE_ENCODERS if isinstance(card, ImageCard) else ENCODERS)]
     if name not in (AUTO, *known):
