@@ -369,8 +369,9 @@ def label(
     for event in label_all(labeler, input):
         write(event.to_json())
     if labeler.n_skipped:
+        kind = "windows" if labeler.metadata.image is None else "images"
         remark(
-            f"skipped {labeler.n_skipped} of {labeler.n_windows} windows: "
+            f"skipped {labeler.n_skipped} of {labeler.n_windows} {kind}: "
             "they hold NaN, infinity, empty cells or values beyond measure"
         )
 

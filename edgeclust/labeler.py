@@ -62,8 +62,8 @@ class Labeler:
     metadata : ModelMetadata
         What the model file says of itself.
     n_windows, n_skipped : int
-        Windows seen so far, and those of them left unlabelled: they hold NaN, infinity or
-        values so large that the network overflows.
+        Windows, or images, seen so far, and those of them left unlabelled: they hold NaN,
+        infinity or values so large that the network overflows.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Read recordings: data sets by name, and folders of your own."""
+"""Read recordings and images: data sets by name, and folders of your own."""
 
 from edgeclust.extras import require_extra
 
