@@ -123,7 +123,7 @@ def test_a_missing_file_is_named_with_the_way_to_get_it(
 def test_without_root_the_files_are_looked_for_where_fetch_keeps_them(
     fashion: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(official.pooch, "os_cache", lambda project: fashion / project)
+    monkeypatch.setattr("pooch.os_cache", lambda project: fashion / project)
     kept = official.default_root("fashion-mnist")
     assert kept == fashion / "edgeclust" / "fashion-mnist"
     kept.mkdir(parents=True)

@@ -34,18 +34,18 @@ def card_of(side: int, n_channels: int = 3) -> ImageCard:
 
 
 def test_three_patterns_are_told_apart_without_labels(squares: ArrayDataset) -> None:
-    unlabelled = ArrayDataset(TOY_IMAGE_CARD, *squares._parts)
+    unlabelled = ArrayDataset(TOY_IMAGE_CARD, toy_images(180)[0])
     model = train(unlabelled, QUICK).model
     assert evaluate(model, squares).metrics["acc"] == 1.0
 
 
 def test_images_of_one_place_need_no_subjects(squares: ArrayDataset) -> None:
     """Counts of each group, of one group for all, and of the batch are the same."""
-    trained = [
+    by_group, by_batch = (
         train(squares, replace(QUICK, epochs=2, balance=balance)).model.clusters.centroids
         for balance in ("subject", "batch")
-    ]
-    np.testing.assert_array_equal(*trained)
+    )
+    np.testing.assert_array_equal(by_group, by_batch)
 
 
 def test_each_channel_is_standardised_by_itself() -> None:
