@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeclust import WindowedDataset
-from edgeclust.har_data import open_dataset
+from edgeclust.har_data import open_recordings
 from edgeclust.train import TrainConfig, train
 from edgeclust.train.features import kmeans_on_features
 from edgeclust.train.metrics import clustering_metrics
@@ -52,7 +52,7 @@ def main() -> None:
     if "hapt" in arguments.data and arguments.hapt is None:
         parser.error("hapt needs --hapt NPZ")
     for name in arguments.data:
-        dataset = read_hapt(arguments.hapt) if name == "hapt" else open_dataset(name)
+        dataset = read_hapt(arguments.hapt) if name == "hapt" else open_recordings(name)
         table = Table("method", "ACC", "NMI", "ARI", "clusters used", "ACC by seed", "s a seed")
         for method in (*SETTINGS, "k-means"):
             started = time.perf_counter()

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edgeclust import Recording, WindowedDataset
-from edgeclust.har_data import open_dataset
+from edgeclust.har_data import open_recordings
 from edgeclust.har_data.recordings_folder import recording_table
 from edgeclust.train import Evaluation, Run, evaluate, plots
 from edgeclust.train.features import kmeans_on_features
@@ -51,7 +51,7 @@ def main() -> None:
     step("4. Export: one file, checked against the trained model")
     edgeclust("export demo/hard --out demo/model.onnx")
 
-    dataset = open_dataset("watch")
+    dataset = open_recordings("watch")
     stream = join_recordings([r for r in dataset.recordings if r.subject == WEARER])
     recording_table(dataset.card, stream).to_csv(HERE / "held_out.csv", index=False)
     step(f"5. Label the stream of subject {WEARER}, never seen, where there is no torch")

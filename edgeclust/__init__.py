@@ -7,8 +7,9 @@ This package needs numpy and onnxruntime alone. Training (`edgeclust.train`), re
 
 from edgeclust.alignment import GravityAlignment, align, fit_alignment
 from edgeclust.assignment import assign, optimality_gap
+from edgeclust.card import Card, Channel, ImageCard
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Card, Channel, Dataset, Recording, WindowedDataset
+from edgeclust.dataset import Dataset, Recording, WindowedDataset
 from edgeclust.errors import (
     ConfigError,
     DataError,
@@ -17,11 +18,13 @@ from edgeclust.errors import (
     ModelFileError,
     RunError,
 )
+from edgeclust.images import ArrayDataset
 from edgeclust.labeler import Labeler, LabelEvent
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArrayDataset",
     "Card",
     "Channel",
     "Clusters",
@@ -30,6 +33,7 @@ __all__ = [
     "Dataset",
     "EdgeclustError",
     "GravityAlignment",
+    "ImageCard",
     "LabelEvent",
     "Labeler",
     "MissingExtraError",

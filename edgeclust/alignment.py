@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclust.dataset import Channel, Recording, WindowedDataset
+from edgeclust.card import Channel
+from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 
 RIGID_MOUNTS = ("waist", "chest", "thigh")

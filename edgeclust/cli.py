@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeclust.card import ImageCard
 from edgeclust.console import (
     OneLineErrors,
+    download_progress,
     print_facts,
     print_json,
     print_rows,
@@ -24,12 +26,14 @@ from edgeclust.console import (
     training_progress,
 )
 from edgeclust.errors import ConfigError, DataError
+from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
+from edgeclust.model_file import ModelMetadata
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
-    from edgeclust.dataset import WindowedDataset
-    from edgeclust.train import TrainedModel
+    from edgeclust.dataset import Dataset, WindowedDataset
+    from edgeclust.train import Run, TrainedModel
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -44,6 +48,10 @@ app.add_typer(data_app, name="data")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
+Root = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the official files of a name; that of 'data fetch' if left out."),
+]
 
 
 class EventFormat(StrEnum):
@@ -67,15 +75,41 @@ def list_data(json: Json = False) -> None:
 @data_app.command("show")
 def show_data(
     data: Annotated[str, typer.Argument(help="A name, or the path of a recordings folder.")],
+    root: Root = None,
     json: Json = False,
 ) -> None:
     """Say what a data set holds: edgeclust data show watch."""
     from edgeclust.har_data import open_dataset
 
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, root=root)
+    if isinstance(dataset, ArrayDataset):
+        facts = _facts_of_images(dataset)
+    else:
+        facts = _facts_of_recordings(dataset)
+    print_json(facts) if json else print_facts(data, facts)
+
+
+def _facts_of_images(dataset: ArrayDataset) -> dict[str, Any]:
+    """Return what there is to say of images."""
+    card = dataset.card
+    return {
+        "name": card.name,
+        "channels": [*map(str, card.channels)],
+        "height": card.height,
+        "width": card.width,
+        "classes": list(card.classes),
+        "n_images": len(dataset),
+        "n_labelled": int((dataset.labels >= 0).sum()),
+        "source": card.source,
+        "licence": card.licence,
+    }
+
+
+def _facts_of_recordings(dataset: "WindowedDataset") -> dict[str, Any]:
+    """Return what there is to say of recordings."""
     card = dataset.card
     n_samples = sum(recording.signal.shape[1] for recording in dataset.recordings)
-    facts = {
+    return {
         "name": card.name,
         "rate_hz": card.rate_hz,
         "channels": [*map(str, card.channels)],
@@ -92,7 +126,22 @@ def show_data(
         "source": card.source,
         "licence": card.licence,
     }
-    print_json(facts) if json else print_facts(str(data), facts)
+
+
+@data_app.command("fetch")
+def fetch_data(
+    name: Annotated[str, typer.Argument(help="A data set whose files can be downloaded.")],
+    root: Annotated[
+        Path | None, typer.Option(help="Folder to keep them in; the user's cache if left out.")
+    ] = None,
+) -> None:
+    """Download the official files of a data set and verify them: edgeclust data fetch cifar10."""
+    from edgeclust.har_data.fetch import fetch
+
+    with download_progress() as on_bytes:
+        folder = fetch(name, root, on_bytes=on_bytes)
+    remark(f"verified, in {folder}")
+    remark(f"next: edgeclust train {name}" + ("" if root is None else f" --root {root}"))
 
 
 @data_app.command("convert")
@@ -101,9 +150,9 @@ def convert_data(
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
 ) -> None:
     """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
-    from edgeclust.har_data import open_dataset, write_recordings_folder
+    from edgeclust.har_data import open_recordings, write_recordings_folder
 
-    dataset = open_dataset(data)
+    dataset = open_recordings(data)
     write_recordings_folder(dataset.card, dataset.recordings, out)
     remark(f"next: edgeclust train {out}")
 
@@ -116,6 +165,7 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; runs/DATA-METHOD-SEED if left out.")
     ] = None,
+    root: Root = None,
     n_clusters: Annotated[
         int | None, typer.Option(help="Clusters; the number of the data's classes if left out.")
     ] = None,
@@ -130,8 +180,12 @@ def train(
         ),
     ] = "greedy",
     encoder: Annotated[
-        str, typer.Option(help="'filterbank' or 'conv', the network.")
-    ] = "filterbank",
+        str,
+        typer.Option(
+            help="The network: 'filterbank' or 'conv' for recordings, 'conv2d' or 'smallconv' "
+            "for images; 'auto' is the first that fits the data."
+        ),
+    ] = "auto",
     sigma: Annotated[
         str, typer.Option(help="Scale of squared distances, above 0, or 'auto'.")
     ] = "auto",
@@ -175,7 +229,7 @@ def train(
     from edgeclust.har_data import absolute_source, open_dataset
     from edgeclust.train import Run, TrainConfig
 
-    dataset = open_dataset(data, window, stride)
+    dataset = open_dataset(data, window, stride, root=root)
     held_out = tuple(subject.strip() for subject in hold_out.split(",") if subject.strip())
     training, _ = dataset.split_subjects(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
@@ -202,6 +256,7 @@ def train(
             config,
             data=absolute_source(data),
             hold_out=held_out,
+            root=None if root is None else str(root.resolve()),
             overwrite=overwrite,
             on_epoch=on_epoch,
             on_step=on_step,
@@ -221,16 +276,15 @@ def evaluate(
     data: Annotated[
         str | None, typer.Argument(help="Other data to label; the run's own if left out.")
     ] = None,
+    root: Root = None,
     json: Json = False,
 ) -> None:
     """Score a run against known activities: edgeclust evaluate runs/watch-hard-0."""
-    from edgeclust.har_data import open_dataset
     from edgeclust.train import Run
 
     trained = Run.open(run)
     model = trained.load_model()
-    window, stride = trained.card.window, trained.card.stride
-    dataset = open_dataset(trained.data if data is None else data, window, stride)
+    dataset = _open_as(trained, data, root)
     _say_skipped(dataset)
     seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
@@ -252,21 +306,20 @@ def export(
     out: Annotated[
         Path | None, typer.Option(help="The file to write; RUN.onnx if left out.")
     ] = None,
+    root: Root = None,
     json: Json = False,
 ) -> None:
     """Write a run as one .onnx file and check it: edgeclust export runs/watch-hard-0."""
     from edgeclust.export import export_model
-    from edgeclust.har_data import open_dataset
     from edgeclust.train import Run
     from edgeclust.train.run import library_versions
 
     trained = Run.open(run)
     model = trained.load_model()
-    dataset = open_dataset(trained.data, trained.card.window, trained.card.stride)
     report = export_model(
         model,
         out or run.parent / f"{run.resolve().name}.onnx",
-        dataset,
+        _open_as(trained, None, root),
         training=trained.summary(),
         versions=library_versions(),
     )
@@ -274,7 +327,8 @@ def export(
         print_json(report.to_json())
     else:
         print_facts("exported", report.to_json())
-        remark(f"next: edgeclust label {report.model} recording.csv --freeze")
+        source = "images.npy" if isinstance(model.card, ImageCard) else "recording.csv"
+        remark(f"next: edgeclust label {report.model} {source} --freeze")
 
 
 @app.command()
@@ -287,11 +341,7 @@ def inspect(model: Model, json: Json = False) -> None:
         "model": str(model),
         "size_bytes": model.stat().st_size,
         "data": metadata.data,
-        "rate_hz": metadata.rate_hz,
-        "window": metadata.window,
-        "stride": metadata.stride,
-        "channels": [*map(str, metadata.channels)],
-        "mount": metadata.mount,
+        **_input_of(metadata),
         "n_clusters": len(metadata.counts),
         "n_features": metadata.centroids.shape[1],
         "sigma": metadata.sigma,
@@ -312,7 +362,11 @@ def inspect(model: Model, json: Json = False) -> None:
 def label(
     model: Model,
     input: Annotated[
-        str, typer.Argument(help="CSV of samples whose header names the channels; - is stdin.")
+        str,
+        typer.Argument(
+            help="CSV of samples whose header names the channels, - is stdin; for a model of "
+            "images an .npy file of them."
+        ),
     ] = "-",
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Keep the centroids as exported.")
@@ -321,32 +375,77 @@ def label(
 ) -> None:
     """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
 
-    Columns beside the model's channels are ignored; a column 'time' in seconds is optional.
+    Columns beside the model's channels are ignored; a column 'time' in seconds is optional. Of
+    images, uint8 or float32 (n, channels, height, width), 't' is the index.
     """
     labeler = Labeler.open(model)
     if not freeze:
         remark("this version labels with fixed centroids, as with --freeze")
-    metadata = labeler.metadata
-    source = "standard input" if input == "-" else input
-    # Every window ends where a chunk ends, so its label is out as soon as its last sample is in.
-    chunk = gcd(metadata.window, metadata.stride)
     write = _event_writer(format)
-    n_samples = 0
-    with _open_text(input) as lines:
-        for samples, t in read_samples(lines, metadata.channel_names, source=source, chunk=chunk):
-            n_samples += len(samples)
-            for event in labeler.push(samples, t):
-                write(event.to_json())
-    if not labeler.n_windows:
-        raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
+    label_all = _label_stream if labeler.metadata.image is None else _label_images
+    for event in label_all(labeler, input):
+        write(event.to_json())
     if labeler.n_skipped:
+        kind = "windows" if labeler.metadata.image is None else "images"
         remark(
-            f"skipped {labeler.n_skipped} of {labeler.n_windows} windows: "
+            f"skipped {labeler.n_skipped} of {labeler.n_windows} {kind}: "
             "they hold NaN, infinity, empty cells or values beyond measure"
         )
 
 
-def _timed_scores(model: "TrainedModel", dataset: "WindowedDataset") -> dict[str, Any]:
+def _label_images(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
+    """Label the images of an .npy file."""
+    if input == "-":
+        raise DataError("the model takes images: name an .npy file of them")
+    try:
+        yield from labeler.label_images(read_images(input))
+    except DataError as error:
+        raise DataError(f"{input}: {error}") from error
+
+
+def _label_stream(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
+    """Label samples as they come."""
+    metadata = labeler.metadata
+    source = "standard input" if input == "-" else input
+    # Every window ends where a chunk ends, so its label is out as soon as its last sample is in.
+    chunk = gcd(metadata.window, metadata.stride)
+    n_samples = 0
+    with _open_text(input) as lines:
+        for samples, t in read_samples(lines, metadata.channel_names, source=source, chunk=chunk):
+            n_samples += len(samples)
+            yield from labeler.push(samples, t)
+    if not labeler.n_windows:
+        raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
+
+
+def _open_as(
+    trained: "Run", data: str | None, root: Path | None
+) -> "WindowedDataset | ArrayDataset":
+    """Open the data of a run, or others, cut as those of the run."""
+    from edgeclust.har_data import open_dataset
+
+    card = trained.card
+    window, stride = (None, None) if isinstance(card, ImageCard) else (card.window, card.stride)
+    if data is None:
+        data, root = trained.data, root or (Path(trained.root) if trained.root else None)
+    return open_dataset(data, window, stride, root=root)
+
+
+def _input_of(metadata: ModelMetadata) -> dict[str, Any]:
+    """Return what a model takes."""
+    channels = [*map(str, metadata.channels)]
+    if metadata.image is not None:
+        return {"image": list(metadata.image), "channels": channels}
+    return {
+        "rate_hz": metadata.rate_hz,
+        "window": metadata.window,
+        "stride": metadata.stride,
+        "channels": channels,
+        "mount": metadata.mount,
+    }
+
+
+def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
     """Score a model on data, and how quickly it labels them."""
     from edgeclust.train import evaluate as evaluate_model
 
@@ -372,7 +471,7 @@ def _parse_sigma(text: str) -> float | None:
         raise ConfigError(f"sigma should be a number above 0 or 'auto', got {text!r}") from error
 
 
-def _say_skipped(dataset: "WindowedDataset") -> None:
+def _say_skipped(dataset: "Dataset") -> None:
     """Say how many windows are left out."""
     if dataset.n_skipped:
         remark(f"skipped {dataset.n_skipped} windows: they hold NaN, infinity or empty cells")

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -137,6 +144,37 @@ def training_progress() -> Iterator[
 
     with bar:
         yield on_epoch, on_step
+
+
+@contextmanager
+def download_progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show downloads on stderr: a bar for each file on a terminal, else a line for each.
+
+    Yields
+    ------
+    on_bytes : callable
+        To hand to the download.
+    """
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    tasks: dict[str, Any] = {}
+
+    def on_bytes(file: str, n_done: int, n_all: int | None) -> None:
+        if file not in tasks:
+            tasks[file] = bar.add_task(file)
+            if bar.disable:
+                remark(f"downloading {file}")
+        bar.update(tasks[file], completed=n_done, total=n_all)
+
+    with bar:
+        yield on_bytes
 
 
 @contextmanager

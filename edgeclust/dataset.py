@@ -1,113 +1,16 @@
 """What the training core sees, whatever the data: recordings kept whole, windows cut as views."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeclust.card import AnyCard, Card
 from edgeclust.errors import DataError
-from edgeclust.windows import check_window, window_starts
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One column of a recording."""
-
-    name: str
-    unit: str  # as the data hold it, "g" and "rad/s" by convention
-
-    def __str__(self) -> str:
-        """Return the name with the unit, as in ``ax (g)``."""
-        return f"{self.name} ({self.unit})"
-
-
-@dataclass(frozen=True)
-class Card:
-    """What is known of a data set: its sensors, its classes and its usual windows."""
-
-    name: str
-    rate_hz: float
-    channels: tuple[Channel, ...]
-    window: int  # samples
-    stride: int  # samples
-    classes: tuple[str, ...] = ()
-    mount: str = "unknown"
-    source: str = ""
-    licence: str = ""
-
-    def __post_init__(self) -> None:
-        """Check what everything else relies on."""
-        if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
-            raise DataError(f"rate_hz of {self.name!r} should be above 0 Hz, got {self.rate_hz}")
-        names = self.channel_names
-        if not names or len(set(names)) < len(names):
-            raise DataError(f"channels of {self.name!r} should be named, each once, got {names}")
-        if len(set(self.classes)) < len(self.classes) or "" in self.classes:
-            raise DataError(f"classes of {self.name!r} should each have a name of their own")
-        if not self.name or set(self.name) & {"/", "\\"}:
-            raise DataError(f"name should be a word that can name a file, got {self.name!r}")
-        check_window(self.window, self.stride)
-
-    @property
-    def channel_names(self) -> list[str]:
-        """Names of the channels, in their order."""
-        return [channel.name for channel in self.channels]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the card as the object that a ``dataset.json`` holds."""
-        return asdict(self) | {
-            "channels": [asdict(channel) for channel in self.channels],
-            "classes": list(self.classes),
-        }
-
-    @classmethod
-    def from_json(cls, content: Any, where: str) -> "Card":
-        """Read a card from the object that a ``dataset.json`` holds.
-
-        Parameters
-        ----------
-        content : object
-            What the JSON text held. Keys that a card does not have are left alone.
-        where : str
-            The file, for the messages.
-
-        Raises
-        ------
-        DataError
-            If a key is missing or holds something of another kind.
-        """
-        try:
-            optional = {
-                key: content[key] for key in ("mount", "source", "licence") if key in content
-            }
-            channels = [(channel["name"], channel["unit"]) for channel in content["channels"]]
-            classes = content.get("classes", [])
-            if not isinstance(classes, list):
-                raise TypeError(f"classes should be a list, got {classes!r}")
-            texts = [content["name"], *optional.values(), *classes, *chain.from_iterable(channels)]
-            if not all(isinstance(text, str) for text in texts):
-                raise TypeError(f"names, units and classes should be texts, got {texts}")
-            for key in ("window", "stride"):
-                if type(content[key]) is not int:
-                    raise TypeError(f"{key} should be a whole number, got {content[key]!r}")
-            return cls(
-                name=content["name"],
-                rate_hz=float(content["rate_hz"]),
-                channels=tuple(Channel(*channel) for channel in channels),
-                window=content["window"],
-                stride=content["stride"],
-                classes=tuple(classes),
-                **optional,
-            )
-        except KeyError as error:
-            raise DataError(f"{where}: the key {error} is missing") from error
-        except (TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise DataError(f"{where}: {error}") from error
+from edgeclust.windows import window_starts
 
 
 @dataclass(frozen=True)
@@ -136,8 +39,8 @@ class Dataset(Protocol):
     """What training needs of any data."""
 
     @property
-    def card(self) -> Card:
-        """What the windows are."""
+    def card(self) -> AnyCard:
+        """What the windows, or the images, are."""
 
     @property
     def labels(self) -> NDArray[np.intp]:
@@ -145,7 +48,11 @@ class Dataset(Protocol):
 
     @property
     def groups(self) -> NDArray[np.str_]:
-        """Subject of each window."""
+        """Subject of each window; one value for all where there are none."""
+
+    @property
+    def n_skipped(self) -> int:
+        """Windows that were left out."""
 
     def __len__(self) -> int:
         """Return how many windows there are."""

@@ -58,7 +58,7 @@ class OnnxEncoder:
             self.metadata = ModelMetadata.from_json(text)
         except ModelFileError as error:
             raise ModelFileError(f"{path}: {error}") from error
-        expected = {INPUT: [len(self.metadata.channels), self.metadata.window]}
+        expected = {INPUT: [len(self.metadata.channels), *self.metadata.shape]}
         if inputs != expected or outputs != {OUTPUT: [self.metadata.centroids.shape[1]]}:
             raise ModelFileError(
                 f"{path}: its graph takes {inputs} and returns {outputs}, which does not fit "
@@ -74,8 +74,8 @@ class OnnxEncoder:
 
         Parameters
         ----------
-        windows : float32 array of shape (n_windows, n_channels, window)
-            In the units and at the rate of the metadata. Not modified.
+        windows : float32 array of shape (n_windows, n_channels, *shape)
+            In the units and at the rate of the metadata, or images. Not modified.
 
         Returns
         -------

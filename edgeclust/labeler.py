@@ -1,5 +1,6 @@
 """Label a live stream with an exported model: samples in at any chunking, labelled windows out."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from edgeclust.alignment import GravityEstimate
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.errors import DataError
+from edgeclust.images import check_images, scale_images
 from edgeclust.samples import check_rate
 from edgeclust.windows import WindowCutter
 
@@ -21,7 +23,8 @@ class LabelEvent:
     Parameters
     ----------
     t : float
-        Seconds of the window's first sample: its time stamp, or its index over the rate.
+        Seconds of the window's first sample: its time stamp, or its index over the rate. Of an
+        image its index among those labelled.
     cluster : int
         Index of the cluster, in [0, n_clusters).
     name : str or None
@@ -60,8 +63,8 @@ class Labeler:
     metadata : ModelMetadata
         What the model file says of itself.
     n_windows, n_skipped : int
-        Windows seen so far, and those of them left unlabelled: they hold NaN, infinity or
-        values so large that the network overflows.
+        Windows, or images, seen so far, and those of them left unlabelled: they hold NaN,
+        infinity or values so large that the network overflows.
 
     Examples
     --------
@@ -77,9 +80,10 @@ class Labeler:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
         self._clusters = metadata.clusters
-        self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
-        # Time stamps are cut alike; float32 could not tell samples apart after a few days.
-        self._stamps = WindowCutter(1, metadata.window, metadata.stride, dtype=np.float64)
+        if metadata.image is None:
+            self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
+            # Time stamps are cut alike; float32 could not tell samples apart after a few days.
+            self._stamps = WindowCutter(1, metadata.window, metadata.stride, dtype=np.float64)
         self._gravity: GravityEstimate | None = None
         if metadata.alignment is not None:
             self._gravity = GravityEstimate(
@@ -135,8 +139,11 @@ class Labeler:
         ------
         DataError
             If the samples have another number of channels, if `t` has another length, comes
-            with some calls only, or shows another rate than the model's.
+            with some calls only, or shows another rate than the model's, or if the model takes
+            images.
         """
+        if self.metadata.image is not None:
+            raise DataError("the model takes images, not a stream of samples: use label_images")
         samples = np.asarray(samples, dtype=np.float32)
         channels = self.metadata.channel_names
         if samples.ndim != 2 or samples.shape[1] != len(channels):
@@ -152,14 +159,42 @@ class Labeler:
             if (event := self._label(window, window_stamps[0])) is not None
         ]
 
-    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Label windows that are already cut; nothing is remembered of them.
+    def label_images(self, images: NDArray[Any]) -> Iterator[LabelEvent]:
+        """Label images one by one.
+
+        Parameters
+        ----------
+        images : array of shape (n_images, n_channels, height, width)
+            As `predict` takes them; may be a memory map. An image that holds NaN or infinity, or
+            overflows the network, is counted in `n_skipped` and gets no event. Not modified.
+
+        Yields
+        ------
+        event : LabelEvent
+            In the order of the images, with the index of the image as `t`.
+
+        Raises
+        ------
+        DataError
+            If the shape or the type is not the model's, or if it takes no images.
+        """
+        if self.metadata.image is None:
+            raise DataError("the model takes windows of a signal, not images: use push or predict")
+        for index, image in enumerate(self._check_images(images)):
+            event = self._label(scale_images(image), np.array([index], np.float64))
+            if event is not None:
+                yield event
+
+    def predict(self, windows: NDArray[Any]) -> NDArray[np.intp]:
+        """Label windows that are already cut, or images; nothing is remembered of them.
 
         Parameters
         ----------
         windows : float array of shape (n_windows, n_channels, window)
-            Finite samples in the model's units and rate. Not modified. A model with alignment
-            turns them by what the stream pushed so far told of gravity.
+            Finite samples in the model's units and rate; a model with alignment turns them by
+            what the stream pushed so far told of gravity. Or images of shape (n_images,
+            n_channels, height, width), where the axis of one channel may be left out: float, or
+            uint8, which is scaled to [0, 1] as in training. Not modified.
 
         Returns
         -------
@@ -172,14 +207,16 @@ class Labeler:
             If the shape is not the model's, or if a window holds NaN, infinity or values so
             large that the network overflows.
         """
+        if self.metadata.image is not None:
+            windows = scale_images(self._check_images(windows))
         windows = np.asarray(windows, dtype=np.float32)
-        shape = (len(self.metadata.channels), self.metadata.window)
-        if windows.ndim != 3 or windows.shape[1:] != shape:
+        shape = (len(self.metadata.channels), *self.metadata.shape)
+        if windows.shape[1:] != shape:
             raise DataError(
-                f"windows should have shape (n_windows, {shape[0]}, {shape[1]}), "
+                f"windows should have shape (n_windows, {', '.join(map(str, shape))}), "
                 f"got {windows.shape}"
             )
-        bad = np.flatnonzero(~np.isfinite(windows).all(axis=(1, 2)))
+        bad = np.flatnonzero(~np.isfinite(windows).reshape(len(windows), -1).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
         embedding = self._encoder.embed(self._turned(windows))
@@ -187,6 +224,10 @@ class Labeler:
         if len(bad):
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
         return self._clusters.predict(embedding)
+
+    def _check_images(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Refuse images that the model does not take."""
+        return check_images(np.asarray(images), len(self.metadata.channels), self.metadata.shape)
 
     def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
         """Label one window of the stream; None when it cannot be labelled."""

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclust.alignment import GravityAlignment
+from edgeclust.card import Channel
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Channel
 from edgeclust.errors import ModelFileError
 
 PROPERTY = "edgeclust"
 """Name of the ONNX metadata property that holds the JSON."""
 
 INPUT, OUTPUT = "window", "embedding"
-"""Names of the graph's input (batch, n_channels, window) and output (batch, n_features)."""
+"""Names of the graph's input (batch, n_channels, *shape) and output (batch, n_features)."""
 
-SCHEMA_VERSION = 1
+SIGNALS, IMAGES = SCHEMA_VERSIONS = (1, 2)
+"""Versions of the JSON: one of signals stays as the first devices read it; they refuse images."""
 
 MEASURABLE = (1e-12, 1e12)
 """Least and most that a rate, a length or a scale can sensibly be."""
@@ -34,13 +35,13 @@ class ModelMetadata:
     data : str
         Name of the data set it was trained on.
     rate_hz : float
-        Samples a second that the model expects, above 0.
+        Samples a second that the model expects, above 0; 0 for images.
     window, stride : int
-        Length of a window and the step between two, in samples.
+        Length of a window and the step between two, in samples; 0 for images.
     channels : tuple of Channel
         The channels in the order of the network's input, with their units.
     mount : str
-        Where the sensor is worn.
+        Where the sensor is worn; empty for images.
     sigma : float
         Scale of squared distances, above 0.
     prior : tuple of float
@@ -59,6 +60,8 @@ class ModelMetadata:
         How it was trained and how it did.
     versions : dict
         Versions of the libraries that made it.
+    image : (height, width) or None
+        Pixels of an image, where the model takes images; None where it takes windows of a signal.
     """
 
     data: str
@@ -76,6 +79,7 @@ class ModelMetadata:
     alignment: GravityAlignment | None = None
     training: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -88,8 +92,11 @@ class ModelMetadata:
                     f"{name} should have {n_clusters} entries, one for each centroid, "
                     f"got {len(getattr(self, name))}"
                 )
-        for name in ("rate_hz", "window", "stride", "sigma"):
-            value = getattr(self, name)
+        if self.image is None:
+            measures = {name: getattr(self, name) for name in ("rate_hz", "window", "stride")}
+        else:
+            measures = dict(zip(("height", "width"), self.image, strict=True))
+        for name, value in (measures | {"sigma": self.sigma}).items():
             if not MEASURABLE[0] <= value <= MEASURABLE[1]:
                 raise ModelFileError(f"{name} should be above 0 and finite, got {value}")
         if not all(0 < share <= 1 for share in self.prior):
@@ -113,10 +120,15 @@ class ModelMetadata:
         """Names of the channels, in the order of the network's input."""
         return [channel.name for channel in self.channels]
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of what the model takes, of one channel: (window,) or (height, width)."""
+        return (self.window,) if self.image is None else self.image
+
     def to_json(self) -> str:
         """Return the text that stands in the model file; keys sorted, so it is reproducible."""
         content = asdict(self) | {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SIGNALS if self.image is None else IMAGES,
             "centroids": self.centroids.tolist(),
             "alignment": self.alignment and self.alignment.to_json(),
         }
@@ -141,16 +153,16 @@ class ModelMetadata:
         >>> from edgeclust.model_file import ModelMetadata
         >>> ModelMetadata.from_json('{"schema_version": 99}')
         Traceback (most recent call last):
-        edgeclust.errors.ModelFileError: its metadata has version 99, this edgeclust reads 1: \
-install a newer edgeclust
+        edgeclust.errors.ModelFileError: its metadata has version 99, this edgeclust reads \
+1 and 2: install a newer edgeclust
         """
         try:
             content = json.loads(text)
             version = int(content["schema_version"])
-            if version != SCHEMA_VERSION:
+            if version not in SCHEMA_VERSIONS:
                 raise ModelFileError(
-                    f"its metadata has version {version}, this edgeclust reads {SCHEMA_VERSION}: "
-                    "install a newer edgeclust"
+                    f"its metadata has version {version}, this edgeclust reads "
+                    f"{' and '.join(map(str, SCHEMA_VERSIONS))}: install a newer edgeclust"
                 )
             alignment = content["alignment"]
             return cls(
@@ -171,8 +183,15 @@ install a newer edgeclust
                 names=tuple(None if name is None else str(name) for name in content["names"]),
                 training=dict(content["training"]),
                 versions=dict(content["versions"]),
+                image=_image_shape(content["image"]) if version == IMAGES else None,
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks the key {error}") from error
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise ModelFileError(f"its metadata cannot be read: {error}") from error
+
+
+def _image_shape(content: Any) -> tuple[int, int]:
+    """Read the height and the width of an image."""
+    height, width = content
+    return int(height), int(width)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from edgeclust.card import AnyCard, ImageCard
 from edgeclust.dataset import Dataset
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.errors import DataError
@@ -91,7 +92,7 @@ def export_model(
     check_windows(model.card, dataset.card)
     if not out.parent.is_dir():
         raise DataError(f"{out.parent}: is no folder to write {out.name} to")
-    proto = encoder_to_onnx(model.encoder, len(model.card.channels), model.card.window)
+    proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
     metadata = describe(model, training=training, versions=versions)
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     content = proto.SerializeToString(deterministic=True)
@@ -122,11 +123,8 @@ def describe(
     card, clusters = model.card, model.clusters
     return ModelMetadata(
         data=card.name,
-        rate_hz=card.rate_hz,
-        window=card.window,
-        stride=card.stride,
+        **_takes(card),
         channels=card.channels,
-        mount=card.mount,
         sigma=clusters.sigma,
         prior=tuple(np.exp(clusters.log_prior).tolist()),
         centroids=clusters.centroids,
@@ -137,6 +135,15 @@ def describe(
         training=training,
         versions=versions,
     )
+
+
+def _takes(card: AnyCard) -> dict[str, Any]:
+    """Return what the metadata say of windows, or of images."""
+    if isinstance(card, ImageCard):
+        image = (card.height, card.width)
+        return {"rate_hz": 0.0, "window": 0, "stride": 0, "mount": "", "image": image}
+    names = ("rate_hz", "window", "stride", "mount")
+    return {name: getattr(card, name) for name in names}
 
 
 def _median_latency_us(encoder: OnnxEncoder, dataset: Dataset) -> float:

@@ -14,32 +14,32 @@ from edgeclust.model_file import INPUT, OUTPUT
 OPSET = 18
 
 
-def encoder_to_onnx(encoder: nn.Module, n_channels: int, window: int) -> onnx.ModelProto:
+def encoder_to_onnx(encoder: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
     """Translate an encoder to one self-contained graph.
 
     Parameters
     ----------
     encoder : Module
-        In evaluation mode; maps float32 (n, n_channels, window) to (n, n_features).
-    n_channels, window : int
-        Shape of a window.
+        In evaluation mode; maps float32 (n, *shape) to (n, n_features).
+    shape : (n_channels, window) or (n_channels, height, width)
+        Of a window or an image.
 
     Returns
     -------
     proto : ModelProto
-        Input ``window`` (batch, n_channels, window), output ``embedding`` (batch, n_features),
+        Input ``window`` (batch, *shape), output ``embedding`` (batch, n_features),
         both float32 with a free batch; weights inside; no paths, names or source lines.
 
     Examples
     --------
     >>> from torch import nn
     >>> from edgeclust.export.to_onnx import encoder_to_onnx
-    >>> proto = encoder_to_onnx(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)).eval(), 1, 8)
+    >>> proto = encoder_to_onnx(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)).eval(), (1, 8))
     >>> [node.name for node in proto.graph.input], [node.name for node in proto.graph.output]
     (['window'], ['embedding'])
     """
     # Two windows: the exporter would take a batch of one for a constant.
-    example = torch.zeros(2, n_channels, window)
+    example = torch.zeros(2, *shape)
     with _quiet_exporter():
         program = torch.onnx.export(
             encoder,

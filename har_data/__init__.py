@@ -1,19 +1,25 @@
-"""Read recordings: data sets by name, and folders of your own."""
+"""Read recordings and images: data sets by name, and folders of your own."""
 
 from edgeclust.extras import require_extra
 
-require_extra("train", "edgeclust.har_data", ("pandas", "seglearn"))
+require_extra("train", "edgeclust.har_data", ("pandas", "pooch", "seglearn", "sklearn"))
 
 from edgeclust.har_data.recordings_folder import (  # noqa: E402
     read_recordings_folder,
     write_recordings_folder,
 )
-from edgeclust.har_data.registry import READERS, absolute_source, open_dataset  # noqa: E402
+from edgeclust.har_data.registry import (  # noqa: E402
+    READERS,
+    absolute_source,
+    open_dataset,
+    open_recordings,
+)
 
 __all__ = [
     "READERS",
     "absolute_source",
     "open_dataset",
+    "open_recordings",
     "read_recordings_folder",
     "write_recordings_folder",
 ]

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edgeclust.dataset import Card, Recording
+from edgeclust.card import Card
+from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.samples import check_rate, read_header, read_samples
 

@@ -3,12 +3,29 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from edgeclust.dataset import Card, Recording, WindowedDataset
+from edgeclust.card import Card
+from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
+from edgeclust.har_data.cifar import read_cifar10, read_cifar100
+from edgeclust.har_data.digits import read_digits
+from edgeclust.har_data.fashion_mnist import read_fashion_mnist
 from edgeclust.har_data.recordings_folder import read_recordings_folder
+from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
 from edgeclust.har_data.watch import read_watch
+from edgeclust.images import ArrayDataset
 
-READERS: dict[str, Callable[[], tuple[Card, list[Recording]]]] = {"watch": read_watch}
+Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
+"""From the folder of the official files, or None for the usual one, to recordings or images."""
+
+READERS: dict[str, Reader] = {
+    "watch": read_watch,
+    "digits": read_digits,
+    "fashion-mnist": read_fashion_mnist,
+    "cifar10": read_cifar10,
+    "cifar100": read_cifar100,
+    "stl10": read_stl10,
+    "stl10-unlabelled": read_stl10_unlabelled,
+}
 """Readers by the name that ``edgeclust train`` takes."""
 
 
@@ -25,9 +42,13 @@ def absolute_source(data: str) -> str:
 
 
 def open_dataset(
-    data: str | Path, window: int | None = None, stride: int | None = None
-) -> WindowedDataset:
-    """Open data by name or by path, cut into windows.
+    data: str | Path,
+    window: int | None = None,
+    stride: int | None = None,
+    *,
+    root: Path | str | None = None,
+) -> WindowedDataset | ArrayDataset:
+    """Open data by name or by path: recordings cut into windows, or images.
 
     Parameters
     ----------
@@ -35,25 +56,61 @@ def open_dataset(
         A name in `READERS`, or the path of a recordings folder.
     window, stride : int, optional
         Length of a window and the step between two in samples; the card's when left out.
+    root : Path or str, optional
+        Folder of the official files of a name; where ``edgeclust data fetch`` keeps them when
+        left out.
 
     Raises
     ------
     DataError
-        If it is neither, or cannot be read, or holds no whole window.
+        If it is neither, or cannot be read, or holds no whole window, or if images are to be
+        cut into windows.
 
     Examples
     --------
     >>> from edgeclust.har_data import open_dataset
-    >>> len(open_dataset("watch"))
-    2229
+    >>> len(open_dataset("watch")), len(open_dataset("digits"))
+    (2229, 1797)
     """
+    content: tuple[Card, list[Recording]] | ArrayDataset
     if str(data) in READERS:  # a name wins over a folder that happens to be called so
-        card, recordings = READERS[str(data)]()
+        content = READERS[str(data)](None if root is None else Path(root))
     elif Path(data).is_dir():
-        card, recordings = read_recordings_folder(Path(data))
+        content = read_recordings_folder(Path(data))
     else:
         raise DataError(
             f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
             "or give the path of a recordings folder"
         )
-    return WindowedDataset(card, recordings, window, stride)
+    if not isinstance(content, ArrayDataset):
+        return WindowedDataset(*content, window, stride)
+    if window is not None or stride is not None:
+        raise DataError(
+            f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
+        )
+    return content
+
+
+def open_recordings(data: str | Path) -> WindowedDataset:
+    """Open recordings by name or by path, cut as their card says.
+
+    Parameters
+    ----------
+    data : str or Path
+        As of `open_dataset`.
+
+    Raises
+    ------
+    DataError
+        As `open_dataset`, or if the data are images.
+
+    Examples
+    --------
+    >>> from edgeclust.har_data import open_recordings
+    >>> len(open_recordings("watch").recordings)
+    140
+    """
+    dataset = open_dataset(data)
+    if isinstance(dataset, ArrayDataset):
+        raise DataError(f"recordings are asked for, {str(data)!r} holds images")
+    return dataset

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from edgeclust.dataset import Card, Channel, Recording
+from edgeclust.card import Card, Channel
+from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 
 SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
@@ -50,8 +51,13 @@ CARD = Card(
 )
 
 
-def read_watch() -> tuple[Card, list[Recording]]:
+def read_watch(root: Path | None = None) -> tuple[Card, list[Recording]]:
     """Read the 140 recordings of 10 people, each one exercise at one wrist.
+
+    Parameters
+    ----------
+    root : Path, optional
+        Not used: the file is installed with its wheel.
 
     Returns
     -------

@@ -21,3 +21,9 @@ def toy_dataset() -> WindowedDataset:
 def toy_model() -> Path:
     """A model file trained on the toy recordings, kept as released (tests/data/make_model.py)."""
     return DATA / "model_v1.onnx"
+
+
+@pytest.fixture(scope="session")
+def image_model() -> Path:
+    """A model file trained on the toy images, kept as released."""
+    return DATA / "model_v2.onnx"

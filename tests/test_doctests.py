@@ -7,12 +7,14 @@ import pytest
 
 MODULES = [
     "assignment",
+    "card",
     "clusters",
     "dataset",
     "encoder",
     "exact_assignment",
     "extras",
     "files",
+    "images",
     "labeler",
     "model_file",
     "samples",

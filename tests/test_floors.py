@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -25,6 +26,7 @@ HEAVY = [
     "onnx",
     "onnxscript",
     "pandas",
+    "pooch",
     "pydantic",
     "rich",
     "safetensors",
@@ -112,6 +114,19 @@ def test_a_stream_is_labelled_where_nothing_heavy_is_installed(toy_model: Path) 
         f"labeler = edgeclust.Labeler.open({str(toy_model)!r})\n"
         "samples = np.zeros((200, 3), np.float32)\n"
         "assert len(labeler.push(samples)) == 7\n"
+    )
+
+
+def test_images_are_labelled_where_nothing_heavy_is_installed(
+    image_model: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((4, 16, 16), np.uint8))
+    run_masked(
+        "import edgeclust\n"
+        "from edgeclust.images import read_images\n"
+        f"labeler = edgeclust.Labeler.open({str(image_model)!r})\n"
+        f"images = read_images({str(tmp_path / 'images.npy')!r})\n"
+        "assert len([*labeler.label_images(images)]) == len(labeler.predict(images)) == 4\n"
     )
 
 

@@ -8,18 +8,27 @@ from hypothesis import strategies as st
 
 from edgeclust import DataError, Labeler, LabelEvent, ModelFileError, WindowedDataset
 
-from toy import TOY_CARD, toy_recordings
+from toy import TOY_CARD, toy_images, toy_recordings
 
 STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
 
 
 def test_events_are_those_of_the_release(toy_model: Path) -> None:
-    expected = [
-        LabelEvent(**json.loads(line))
-        for line in (toy_model.parent / "model_v1_events.jsonl").read_text().splitlines()
-    ]
     events = Labeler.open(toy_model).push(STREAM)
-    assert len(events) == len(expected) == 23
+    assert len(events) == 23
+    assert_as_released(events, toy_model)
+
+
+def test_events_of_images_are_those_of_the_release(image_model: Path) -> None:
+    images, patterns = toy_images(9, seed=7)
+    events = [*Labeler.open(image_model).label_images(images)]
+    assert_as_released(events, image_model)
+    assert len({*zip(patterns.tolist(), (event.cluster for event in events), strict=True)}) == 3
+
+
+def assert_as_released(events: list[LabelEvent], model: Path) -> None:
+    lines = model.with_name(f"{model.stem}_events.jsonl").read_text().splitlines()
+    expected = [LabelEvent(**json.loads(line)) for line in lines]
     for event, other in zip(events, expected, strict=True):
         assert (event.t, event.cluster, event.name, event.novel) == (
             other.t,

@@ -43,8 +43,6 @@ def test_the_clusters_label_with_the_prior() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 2}, "has version 2, this edgeclust reads 1: install a newer edgeclust"),
-        ({"schema_version": 0}, r"has version 0, this edgeclust reads 1"),
         ({"alignment": [0, 0, 1]}, "its metadata cannot be read"),
         (
             {
@@ -55,6 +53,11 @@ def test_the_clusters_label_with_the_prior() -> None:
             },
             r"alignment should turn channels of \['ax', 'wx'\] alone",
         ),
+        (
+            {"schema_version": 3},
+            "has version 3, this edgeclust reads 1 and 2: install a newer edge",
+        ),
+        ({"schema_version": 0}, r"has version 0, this edgeclust reads 1 and 2"),
         ({"prior": [float("inf"), 1]}, r"prior should hold shares above 0, up to 1"),
         ({"radii": [float("nan"), 1]}, r"radii should be finite and at least 0"),
         ({"sigma": 1e-320}, r"sigma should be above 0 and finite"),

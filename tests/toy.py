@@ -1,8 +1,9 @@
-"""Toy recordings of three activities, made in code; numpy alone."""
+"""Toy recordings of three activities and toy images of three patterns; numpy alone."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgeclust import Card, Channel, Recording
+from edgeclust import Card, Channel, ImageCard, Recording
 
 TOY_CARD = Card(
     name="toy",
@@ -35,3 +36,24 @@ def toy_recordings(n_subjects: int = 3, seconds: int = 40, seed: int = 0) -> lis
             )
         )
     return recordings
+
+
+TOY_IMAGE_CARD = ImageCard(
+    name="squares",
+    channels=(Channel("grey", "0..1"),),
+    height=16,
+    width=16,
+    classes=("corner", "frame", "stripes"),
+)
+
+
+def toy_images(n_images: int = 60, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
+    """Noisy images, (n_images, 1, 16, 16), of three patterns in turn, and which each shows."""
+    patterns = np.zeros((3, 16, 16))
+    patterns[0, :8, :8] = 1
+    patterns[1] = 1
+    patterns[1, 2:-2, 2:-2] = 0
+    patterns[2, ::4] = patterns[2, 1::4] = 1
+    labels = np.arange(n_images) % 3
+    noise = np.random.default_rng(seed).uniform(0, 80, size=(n_images, 16, 16))
+    return (patterns[labels] * 170 + noise).astype(np.uint8)[:, None], labels

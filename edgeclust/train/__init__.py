@@ -7,7 +7,7 @@ require_extra(
 )
 
 from edgeclust.train.config import TrainConfig  # noqa: E402
-from edgeclust.train.encoders import ENCODERS  # noqa: E402
+from edgeclust.train.encoders import ENCODERS, IMAGE_ENCODERS  # noqa: E402
 from edgeclust.train.evaluate import Evaluation, evaluate  # noqa: E402
 from edgeclust.train.loop import EpochReport, TrainResult, train  # noqa: E402
 from edgeclust.train.methods import METHODS  # noqa: E402
@@ -16,6 +16,7 @@ from edgeclust.train.run import Run  # noqa: E402
 
 __all__ = [
     "ENCODERS",
+    "IMAGE_ENCODERS",
     "METHODS",
     "EpochReport",
     "Evaluation",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edgeclust.assignment import SOLVERS
 from edgeclust.errors import ConfigError
 from edgeclust.model_file import MEASURABLE
-from edgeclust.train.encoders import ENCODERS
+from edgeclust.train.encoders import AUTO, ENCODERS, IMAGE_ENCODERS
 from edgeclust.train.methods import METHODS
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -27,7 +27,7 @@ LEAST = {
 KNOWN: dict[str, Collection[str]] = {
     "method": METHODS,
     "solver": SOLVERS,
-    "encoder": ENCODERS,
+    "encoder": (AUTO, *ENCODERS, *IMAGE_ENCODERS),
     "balance": BALANCES,
     "align": ALIGNMENTS,
     "device": DEVICES,
@@ -54,7 +54,7 @@ class TrainConfig:
     n_clusters: int
     method: str = "hard"
     solver: str = "greedy"  # of method hard: greedy, or the exact optimum
-    encoder: str = "filterbank"
+    encoder: str = AUTO  # the first of ENCODERS, or of IMAGE_ENCODERS, as the data are
     n_features: int = 16  # length of the embedding
     sigma: float | None = None  # scale of squared distances; None: calibrated while training
     epochs: int | None = None  # passes over the data; None: as many as make N_STEPS steps

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from edgeclust.card import AnyCard, ImageCard
 from edgeclust.errors import ConfigError
+from edgeclust.train.image_encoders import build_conv2d, build_smallconv
 
 
 class Standardize(nn.Module):
@@ -18,18 +20,20 @@ class Standardize(nn.Module):
     ----------
     mean, std : float32 tensors of shape (n_channels,)
         In the data's units; `std` above 0.
+    n_axes : int
+        Axes of a channel: 1 of a window, 2 of an image.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, mean: Tensor, std: Tensor, n_axes: int) -> None:
         super().__init__()
-        self.register_buffer("mean", mean[:, None])
-        self.register_buffer("std", std[:, None])
+        self.register_buffer("mean", mean.reshape(-1, *[1] * n_axes))
+        self.register_buffer("std", std.reshape(-1, *[1] * n_axes))
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Map (n, n_channels, window) in the data's units to the same in standard deviations."""
+        """Map (n, n_channels, *shape) in the data's units to the same in standard deviations."""
         return (windows - self.mean) / self.std
 
 
@@ -130,48 +134,101 @@ ENCODERS: dict[str, Callable[[int, int, float, int], nn.Module]] = {
     "filterbank": build_filterbank,
     "conv": build_conv,
 }
-"""Networks by the name that ``edgeclust train --encoder`` takes; they expect standardised input.
+"""Networks for windows by the name that ``edgeclust train --encoder`` takes, the default first.
 
 Each is built from (n_channels, window, rate_hz, n_features) and maps float32
-(n, n_channels, window) to (n, n_features).
+(n, n_channels, window), standardised, to (n, n_features).
 """
 
+IMAGE_ENCODERS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
+    "conv2d": build_conv2d,
+    "smallconv": build_smallconv,
+}
+"""Networks for images by the name that ``edgeclust train --encoder`` takes, the default first.
 
-def build_encoder(
-    name: str, mean: Tensor, std: Tensor, window: int, rate_hz: float, n_features: int
-) -> nn.Module:
-    """Build an encoder that takes windows in the data's own units.
+Each is built from (n_channels, height, width, n_features) and maps float32
+(n, n_channels, height, width), standardised, to (n, n_features).
+"""
+
+AUTO = "auto"
+"""What ``edgeclust train --encoder`` calls the first of those that fit the data."""
+
+
+def pick_encoder(name: str, card: AnyCard) -> str:
+    """Return the name of an encoder that fits the data.
 
     Parameters
     ----------
     name : str
-        One of `ENCODERS`.
+        One of `ENCODERS` or `IMAGE_ENCODERS`, or `AUTO` for the default of the data's kind.
+    card : Card or ImageCard
+        What the data are.
+
+    Raises
+    ------
+    ConfigError
+        If the encoder takes data of the other kind.
+
+    Examples
+    --------
+    >>> from edgeclust import Channel, ImageCard
+    >>> from edgeclust.train.encoders import pick_encoder
+    >>> pick_encoder("auto", ImageCard("toy", (Channel("grey", "0..1"),), height=28, width=28))
+    'conv2d'
+    """
+    known = [*(IMAGE_ENCODERS if isinstance(card, ImageCard) else ENCODERS)]
+    if name not in (AUTO, *known):
+        kind = "images" if isinstance(card, ImageCard) else "recordings"
+        raise ConfigError(
+            f"the encoder {name} does not take {kind} as {card.name!r} holds: "
+            f"use {' or '.join(known)}"
+        )
+    return known[0] if name == AUTO else name
+
+
+def build_encoder(
+    name: str, mean: Tensor, std: Tensor, card: AnyCard, n_features: int
+) -> nn.Module:
+    """Build an encoder that takes windows, or images, in the data's own units.
+
+    Parameters
+    ----------
+    name : str
+        As `pick_encoder` takes it.
     mean, std : float32 tensors of shape (n_channels,)
         Of the training data, in its units; `std` above 0.
-    window : int
-        Length of a window in samples.
-    rate_hz : float
-        Samples a second.
+    card : Card or ImageCard
+        What the data are.
     n_features : int
         Length of the embedding.
 
     Returns
     -------
     encoder : Module
-        Maps float32 (n, n_channels, window) to (n, n_features); freshly initialised from
+        Maps float32 (n, n_channels, *shape) to (n, n_features); freshly initialised from
         torch's global generator.
+
+    Raises
+    ------
+    ConfigError
+        If the encoder does not take such data, or not of that size.
 
     Examples
     --------
     >>> import torch
+    >>> from edgeclust import Card, Channel
     >>> from edgeclust.train.encoders import build_encoder, count_parameters
-    >>> encoder = build_encoder("filterbank", torch.zeros(6), torch.ones(6), 200, 50.0, 32)
-    >>> encoder(torch.zeros(3, 6, 200)).shape, count_parameters(encoder) <= 50_000
+    >>> card = Card("toy", 50.0, (Channel("ax", "g"),), window=200, stride=100)
+    >>> encoder = build_encoder("filterbank", torch.zeros(1), torch.ones(1), card, 32)
+    >>> encoder(torch.zeros(3, 1, 200)).shape, count_parameters(encoder) <= 50_000
     (torch.Size([3, 32]), True)
     """
-    return nn.Sequential(
-        Standardize(mean, std), ENCODERS[name](len(mean), window, rate_hz, n_features)
-    )
+    name = pick_encoder(name, card)
+    if isinstance(card, ImageCard):
+        network = IMAGE_ENCODERS[name](len(mean), card.height, card.width, n_features)
+    else:
+        network = ENCODERS[name](len(mean), card.window, card.rate_hz, n_features)
+    return nn.Sequential(Standardize(mean, std, len(card.shape)), network)
 
 
 def count_parameters(encoder: nn.Module) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclust.dataset import Card, Dataset
+from edgeclust.card import AnyCard, ImageCard
+from edgeclust.dataset import Dataset
 from edgeclust.errors import DataError
 from edgeclust.train.metrics import clustering_metrics, contingency
 from edgeclust.train.model import TrainedModel, embed
@@ -61,12 +62,12 @@ def evaluate(model: TrainedModel, dataset: Dataset) -> Evaluation:
     )
 
 
-def check_windows(model: Card, data: Card) -> None:
-    """Refuse windows of other channels, units, rate or length than the model's.
+def check_windows(model: AnyCard, data: AnyCard) -> None:
+    """Refuse windows of other channels, units, rate or length than the model's, or other images.
 
     Parameters
     ----------
-    model, data : Card
+    model, data : Card or ImageCard
         What the model was trained on, and what it is to label.
 
     Raises
@@ -74,10 +75,18 @@ def check_windows(model: Card, data: Card) -> None:
     DataError
         If they differ; the message says in what.
     """
-    for name, wanted, got in (
-        ("channels", [*map(str, model.channels)], [*map(str, data.channels)]),
-        ("rate_hz", model.rate_hz, data.rate_hz),
-        ("window", model.window, data.window),
-    ):
-        if wanted != got:
-            raise DataError(f"the model was trained with {name} {wanted}, {data.name!r} has {got}")
+    of_model, of_data = _has_to_agree(model), _has_to_agree(data)
+    for name, wanted in of_model.items():
+        if of_data.get(name) != wanted:
+            raise DataError(
+                f"the model was trained with {name} {wanted}, "
+                f"{data.name!r} has {of_data.get(name, 'none')}"
+            )
+
+
+def _has_to_agree(card: AnyCard) -> dict[str, Any]:
+    """Return what a model depends on."""
+    channels = [*map(str, card.channels)]
+    if isinstance(card, ImageCard):
+        return {"images of shape": card.shape, "channels": channels}
+    return {"channels": channels, "rate_hz": card.rate_hz, "window": card.window}

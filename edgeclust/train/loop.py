@@ -173,11 +173,15 @@ def train(
 
 def _choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
     """Fit the gravity alignment that is asked for, or that the mount of the sensor allows."""
-    if name == "none" or (name == "auto" and dataset.card.mount not in RIGID_MOUNTS):
+    if name == "none":
+        return None
+    if not isinstance(dataset, WindowedDataset):
+        if name == "gravity":
+            raise ConfigError(f"{dataset.card.name!r} has no recordings to align: use --align auto")
+        return None
+    if name == "auto" and dataset.card.mount not in RIGID_MOUNTS:
         return None
     try:
-        if not isinstance(dataset, WindowedDataset):
-            raise ConfigError(f"{dataset.card.name!r} has no recordings to align: --align none")
         return fit_alignment(dataset)
     except DataError as error:
         if name == "gravity":

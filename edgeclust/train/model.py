@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeclust.alignment import GravityAlignment, align
+from edgeclust.card import AnyCard
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Card, Dataset, WindowedDataset
+from edgeclust.dataset import Dataset, WindowedDataset
 
 BLOCK = 1024
 """Windows embedded at once: enough to be quick, little enough to fit anywhere."""
@@ -24,10 +25,10 @@ class TrainedModel:
 
     Parameters
     ----------
-    card : Card
-        What its windows are: channels, units, rate, window, stride.
+    card : Card or ImageCard
+        What its windows are: channels, units, rate, window, stride; or what its images are.
     encoder : Module
-        Maps float32 (n, n_channels, window) in the data's units to (n, n_features).
+        Maps float32 (n, n_channels, *shape) in the data's units to (n, n_features).
     clusters : Clusters
         In the encoder's embedding.
     counts : intp array of shape (n_clusters,)
@@ -38,7 +39,7 @@ class TrainedModel:
         What the encoder's windows are turned by; None where they come as the sensor gave them.
     """
 
-    card: Card
+    card: AnyCard
     encoder: nn.Module
     clusters: Clusters
     counts: NDArray[np.intp]
@@ -48,7 +49,7 @@ class TrainedModel:
     @classmethod
     def measured(
         cls,
-        card: Card,
+        card: AnyCard,
         encoder: nn.Module,
         clusters: Clusters,
         embedding: NDArray[np.float32],

@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from edgeclust.dataset import Card, Dataset
+from edgeclust.card import AnyCard
+from edgeclust.dataset import Dataset
 from edgeclust.train.evaluate import Evaluation
 from edgeclust.train.metrics import match
 
@@ -81,7 +82,7 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def cluster_names(table: NDArray[np.intp], card: Card) -> list[str]:
+def cluster_names(table: NDArray[np.intp], card: AnyCard) -> list[str]:
     """Name clusters by their number and the activity matched to them."""
     order = activity_of_cluster(table)
     return [
@@ -116,7 +117,7 @@ def draw_curves(
         axes.legend(fontsize=8, **BESIDE)
 
 
-def draw_table(axes: Axes, table: NDArray[np.intp], card: Card) -> None:
+def draw_table(axes: Axes, table: NDArray[np.intp], card: AnyCard) -> None:
     """Draw windows by cluster and activity, rows in the order of the best matching.
 
     Parameters
@@ -125,7 +126,7 @@ def draw_table(axes: Axes, table: NDArray[np.intp], card: Card) -> None:
         Drawn on.
     table : intp array of shape (n_clusters, n_activities)
         As `contingency` returns it.
-    card : Card
+    card : Card or ImageCard
         Names the activities.
     """
     rows = np.argsort(activity_of_cluster(table))

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from edgeclust.alignment import GravityAlignment
+from edgeclust.card import AnyCard, card_from_json
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Card, WindowedDataset
+from edgeclust.dataset import Dataset
 from edgeclust.errors import EdgeclustError, RunError
 from edgeclust.files import write_atomically
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.encoders import build_encoder, count_parameters
+from edgeclust.train.encoders import build_encoder, count_parameters, pick_encoder
 from edgeclust.train.evaluate import evaluate
 from edgeclust.train.loop import EpochReport, train
 from edgeclust.train.model import TrainedModel
@@ -47,27 +48,31 @@ class Run:
         What it was trained on: a registered name, or the path of a recordings folder.
     hold_out : tuple of str
         Subjects that were kept out of the training.
-    card : Card
-        What its windows are.
+    card : Card or ImageCard
+        What its windows, or its images, are.
     config : TrainConfig
         How it was trained.
+    root : str, optional
+        The folder of the data's official files; None where it was not given.
     """
 
     folder: Path
     data: str
     hold_out: tuple[str, ...]
-    card: Card
+    card: AnyCard
     config: TrainConfig
+    root: str | None = None
 
     @classmethod
     def create(
         cls,
         folder: Path,
-        dataset: WindowedDataset,
+        dataset: Dataset,
         config: TrainConfig,
         *,
         data: str,
         hold_out: tuple[str, ...] = (),
+        root: str | None = None,
         overwrite: bool = False,
         on_epoch: Callable[[EpochReport], None] = lambda report: None,
         on_step: Callable[[int, int], None] = lambda n_done, n_planned: None,
@@ -79,11 +84,11 @@ class Run:
         ----------
         folder : Path
             Made here; may exist only when it is empty, or holds a run and `overwrite` is set.
-        dataset : WindowedDataset
+        dataset : Dataset
             What to train on, the held-out subjects already left out.
         config : TrainConfig
             How to train.
-        data, hold_out
+        data, hold_out, root
             See the class.
         overwrite : bool
             Replace the run that is there.
@@ -102,14 +107,17 @@ class Run:
             If the folder is in use.
         """
         config.check_windows(len(dataset))
+        # Kept by its name, so that the run opens the same when another is the default one day.
+        config = replace(config, encoder=pick_encoder(config.encoder, dataset.card))
         # What these settings cannot do to these data shows here, before the folder is touched.
         Trainer(dataset, config, seed=0)
         _make_folder(folder, overwrite)
-        run = cls(folder, data, hold_out, dataset.card, config)
+        run = cls(folder, data, hold_out, dataset.card, config, root)
         run._write_json(
             CONFIG,
             {
                 "data": data,
+                "root": root,
                 "hold_out": list(hold_out),
                 "card": dataset.card.to_json(),
                 "train": asdict(config),
@@ -168,8 +176,9 @@ class Run:
                 folder,
                 data=str(content["data"]),
                 hold_out=tuple(str(subject) for subject in content["hold_out"]),
-                card=Card.from_json(content["card"], str(folder / CONFIG)),
+                card=card_from_json(content["card"], str(folder / CONFIG)),
                 config=TrainConfig(**content["train"]),
+                root=content.get("root"),
             )
         except EdgeclustError:
             raise
@@ -193,8 +202,7 @@ class Run:
                 config.encoder,
                 torch.zeros(n_channels),
                 torch.ones(n_channels),
-                self.card.window,
-                self.card.rate_hz,
+                self.card,
                 config.n_features,
             )
             prefix = "encoder."

@@ -74,7 +74,7 @@ class Trainer:
         evenly = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE)).astype(np.intp)
         sample = torch.from_numpy(dataset.gather(evenly))
         # In float64, where the square of no float32 overflows.
-        std, mean = torch.std_mean(sample.double(), dim=(0, 2), correction=0)
+        std, mean = torch.std_mean(sample.double(), dim=(0, *range(2, sample.ndim)), correction=0)
         std[std == 0] = 1.0  # a channel that never changes stays at zero
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -82,8 +82,7 @@ class Trainer:
                 config.encoder,
                 mean.float(),
                 std.float(),
-                dataset.card.window,
-                dataset.card.rate_hz,
+                dataset.card,
                 config.n_features,
             )
             centroids = torch.randn(config.n_clusters, config.n_features)

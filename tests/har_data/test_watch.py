@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edgeclust import DataError
-from edgeclust.har_data import READERS, open_dataset, watch
+from edgeclust.har_data import READERS, open_dataset, open_recordings, watch
 
 
 def test_the_set_is_the_one_published() -> None:
@@ -34,7 +34,7 @@ def test_accelerations_are_in_g() -> None:
 
 
 def test_windows_of_four_seconds_every_two() -> None:
-    dataset = open_dataset("watch")
+    dataset = open_recordings("watch")
     assert (dataset.card.window, dataset.card.stride, len(dataset)) == (200, 100, 2229)
     assert (dataset.labels >= 0).all()
 
@@ -67,6 +67,8 @@ def test_a_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"unknown data 'wach': known are watch, or give the path"):
+    with pytest.raises(
+        DataError, match=r"unknown data 'wach': known are .*watch, or give the path"
+    ):
         open_dataset("wach")
-    assert list(READERS) == ["watch"]
+    assert next(iter(READERS)) == "watch"

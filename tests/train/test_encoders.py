@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,10 @@ from toy import TOY_CARD
 
 def encoder(name: str, window: int = 50, rate_hz: float = 25.0) -> torch.nn.Module:
     n_channels = len(TOY_CARD.channels)
+    card = replace(TOY_CARD, window=window, rate_hz=rate_hz)
     torch.manual_seed(0)
     return build_encoder(
-        name, torch.full((n_channels,), 2.0), torch.full((n_channels,), 3.0), window, rate_hz, 8
+        name, torch.full((n_channels,), 2.0), torch.full((n_channels,), 3.0), card, 8
     ).eval()
 
 
@@ -34,14 +37,15 @@ def test_the_unit_of_a_channel_does_not_matter(name: str) -> None:
     windows = torch.randn(4, 3, 50, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(0)
     scaled = build_encoder(
-        name, torch.full((3,), 2000.0), torch.full((3,), 3000.0), 50, 25.0, 8
+        name, torch.full((3,), 2000.0), torch.full((3,), 3000.0), TOY_CARD, 8
     ).eval()
     torch.testing.assert_close(encoder(name)(windows), scaled(windows * 1000))
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_the_default_fits_a_wearable(name: str) -> None:
-    network = build_encoder(name, torch.zeros(6), torch.ones(6), 200, 50.0, 16)
+    card = replace(TOY_CARD, window=200, rate_hz=50.0)
+    network = build_encoder(name, torch.zeros(6), torch.ones(6), card, 16)
     assert count_parameters(network) <= 50_000
 
 

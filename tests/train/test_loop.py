@@ -162,7 +162,7 @@ def test_the_scale_of_the_data_changes_nothing() -> None:
         ({"sigma": float("nan")}, "sigma should be above 0, from 1e-12 to 1e12, got nan"),
         ({"sigma": 1e-320}, "sigma should be above 0, from 1e-12 to 1e12, got 1e-320"),
         ({"method": "soft"}, "unknown method 'soft': known are hard, none"),
-        ({"encoder": "lstm"}, "unknown encoder 'lstm': known are filterbank, conv"),
+        ({"encoder": "lstm"}, "unknown encoder 'lstm': known are auto, filterbank, conv, conv2d"),
         ({"device": "tpu"}, "unknown device 'tpu': known are auto, cpu, cuda"),
     ],
 )

@@ -8,14 +8,15 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from edgeclust import Recording
+from edgeclust import ArrayDataset, Recording
 from edgeclust.cli import app
-from edgeclust.har_data import write_recordings_folder
+from edgeclust.har_data import READERS, open_dataset, write_recordings_folder
 
-from toy import TOY_CARD, toy_recordings
+from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings
 
 LONG = ["--epochs", "20", "--batch-size", "32"]
 QUICK = ["--epochs", "2", "--batch-size", "32", "--restarts", "1"]
@@ -112,7 +113,8 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
 
 
 def test_data_are_listed_and_shown() -> None:
-    assert json.loads(run("data", "list", "--json").stdout) == {"data": ["watch"]}
+    names = ["cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled", "watch"]
+    assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
     assert "watch" in run("data", "list").stdout
     shown = json.loads(run("data", "show", "watch", "--json").stdout)
     assert (shown["n_windows"], shown["n_recordings"], shown["rate_hz"]) == (2229, 140, 50)
@@ -160,7 +162,7 @@ def test_bad_settings_end_with_one_line_and_no_run(
 
 
 def test_bad_data_end_with_one_line_and_no_run(tmp_path: Path, folder: Path, out: Path) -> None:
-    assert "unknown data 'wach': known are watch" in fails_with(run("train", "wach"))
+    assert "unknown data 'wach': known are cifar10" in fails_with(run("train", "wach"))
     (tmp_path / "empty").mkdir()
     assert "is no recordings folder" in fails_with(run("train", tmp_path / "empty", "--out", out))
     (folder / "0001.csv").write_text("ax,ay,az\n1,2,three\n")
@@ -216,3 +218,68 @@ def test_ctrl_c_leaves_a_run_that_can_be_evaluated(folder: Path, out: Path) -> N
     assert process.returncode == 0
     assert not json.loads(said)["finished"]
     assert json.loads(run("evaluate", out, "--json").stdout)["acc"] > 0
+
+
+def test_images_from_a_name_to_labels(tmp_path: Path, out: Path) -> None:
+    quick = ["--epochs", "1", "--restarts", "1"]
+    trained = run("train", "digits", "--root", tmp_path, "--out", out, *quick, "--json")
+    assert trained.exit_code == 0, trained.output
+    assert json.loads(trained.stdout)["n_windows"] == 1797
+    assert json.loads((out / "config.json").read_text())["root"] == str(tmp_path.resolve())
+    scored = json.loads(run("evaluate", out, "--json").stdout)
+    assert scored["acc"] == json.loads(trained.stdout)["acc"]
+    exported = run("export", out)
+    assert "label " in exported.stderr
+    assert "images.npy --freeze" in " ".join(exported.stderr.split())
+    images = open_dataset("digits").gather(np.arange(3))
+    np.save(tmp_path / "three.npy", images)
+    labelled = run("label", out.with_name("run.onnx"), tmp_path / "three.npy", "--freeze")
+    assert [json.loads(line)["t"] for line in labelled.stdout.splitlines()] == [0, 1, 2]
+
+
+def test_a_run_finds_its_official_files_again(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roots = []
+
+    def read(root: Path | None) -> ArrayDataset:
+        roots.append(root)
+        return ArrayDataset(TOY_IMAGE_CARD, *toy_images())
+
+    monkeypatch.setitem(READERS, "squares", read)
+    quick = ["--epochs", "1", "--restarts", "1", "--batch-size", "30"]
+    monkeypatch.chdir(tmp_path)
+    assert run("train", "squares", "--root", "here", "--out", out, *quick).exit_code == 0
+    for command in (["evaluate", out], ["export", out], ["evaluate", out, "--root", "there"]):
+        assert run(*command).exit_code == 0
+    # The data named anew are looked for anew.
+    assert run("evaluate", out, "squares").exit_code == 0
+    assert roots == [Path("here"), tmp_path / "here", tmp_path / "here", Path("there"), None]
+
+
+def test_images_are_shown() -> None:
+    shown = json.loads(run("data", "show", "digits", "--json").stdout)
+    assert (shown["n_images"], shown["height"], shown["width"]) == (1797, 8, 8)
+    assert shown["n_labelled"] == 1797
+    assert "1,797" in run("data", "show", "digits").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "digits", "--window", "4"], "window and stride cut recordings, 'digits' holds"),
+        (["train", "digits", "--stride", "4"], "window and stride cut recordings, 'digits' holds"),
+        (["train", "digits", "--hold-out", "1"], "'digits' holds images, not people"),
+        (["train", "digits", "--encoder", "conv"], "conv does not take images as 'digits' holds"),
+        (["train", "digits", "--encoder", "smallconv"], "needs images of 16 pixels a side, got 8"),
+        (["train", "watch", "--encoder", "conv2d"], "conv2d does not take recordings as 'watch'"),
+        (["data", "convert", "digits", "folder"], "recordings are asked for, 'digits' holds im"),
+        (["data", "show", "cifar10", "--root", "none"], "edgeclust data fetch cifar10 --root none"),
+    ],
+)
+def test_what_images_cannot_do_ends_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in fails_with(run(*arguments))
+    assert os.listdir(tmp_path) == []
