@@ -205,11 +205,24 @@ def evaluate(
     data: Annotated[
         str | None, typer.Argument(help="Other data to label; the run's own if left out.")
     ] = None,
+    probes: Annotated[
+        bool,
+        typer.Option(
+            "--probes",
+            help="Also fit simple classifiers on the embeddings of some subjects and score them "
+            "on the others.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Score a run against known activities: edgeclust evaluate runs/watch-hard-0."""
+    """Score a run against known activities: edgeclust evaluate runs/watch-hard-0.
+
+    With --json the counts of windows come too, as 'confusion': rows clusters, columns activities.
+    """
     from edgeclust.har_data import open_dataset
     from edgeclust.train import Run
+    from edgeclust.train import evaluate as evaluate_model
+    from edgeclust.train.probes import probe
 
     trained = Run.open(run)
     model = trained.load_model()
@@ -219,15 +232,19 @@ def evaluate(
     seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
     scores = {name: _timed_scores(model, part) for name, part in parts.items()}
+    # The encoder learnt without labels, so all subjects may serve, held out or not.
+    probed = probe(evaluate_model(model, dataset).embedding, dataset).to_json() if probes else None
     if json:
         first, *others = scores.items()
-        print_json(
-            {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1], **dict(others)}
-        )
+        content = {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1]}
+        print_json(content | dict(others) | ({"probes": probed} if probed else {}))
     else:
         keys = list(dict.fromkeys(key for score in scores.values() for key in score))
+        keys.remove("confusion")
         rows = [[name, *(score.get(key) for key in keys)] for name, score in scores.items()]
         print_rows(["windows of", *keys], rows)
+        if probed:
+            print_facts("probes on the embeddings", probed)
 
 
 @app.command()
@@ -334,10 +351,14 @@ def _timed_scores(model: "TrainedModel", dataset: "WindowedDataset") -> dict[str
     from edgeclust.train import evaluate as evaluate_model
 
     started = time.perf_counter()
-    metrics = evaluate_model(model, dataset).metrics
+    evaluation = evaluate_model(model, dataset)
     seconds = time.perf_counter() - started
     speed = round(len(dataset) / seconds, 1)
-    return metrics | {"seconds": round(seconds, 3), "windows_per_s": speed}
+    return evaluation.metrics | {
+        "seconds": round(seconds, 3),
+        "windows_per_s": speed,
+        "confusion": evaluation.table.tolist(),
+    }
 
 
 def _first_line(text: str | None) -> str:
