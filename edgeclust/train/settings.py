@@ -120,7 +120,7 @@ def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, An
     Raises
     ------
     DataError
-        If there is not one window to score.
+        If there are several parts and not one window to score.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, An
         elif len(values) == 1:
             pooled[key] = values[0]
         elif not sum(weights):
-            raise DataError("there is no window to score")
+            raise DataError("no window has a known activity, so there is nothing to score")
         else:
             pooled[key] = float(np.average(values, weights=weights))
     return pooled

@@ -13,7 +13,7 @@ from toy import TOY_CARD, toy_recordings
 def told_by(dataset: WindowedDataset) -> NDArray[np.float32]:
     """Embeddings that give the activity away."""
     noise = np.random.default_rng(0).normal(0, 0.1, (len(dataset), 3))
-    embedding: NDArray[np.float32] = np.float32(np.eye(4)[dataset.labels][:, :3] + noise)
+    embedding: NDArray[np.float32] = (np.eye(4)[dataset.labels][:, :3] + noise).astype(np.float32)
     return embedding
 
 
