@@ -38,8 +38,8 @@ activities.
 - pooled: one model of all subjects; per-subject: a model for each; k-fold and loso: scored on
   subjects not trained on. All but pooled are means over these parts, weighted by windows, each
   part matched for itself.
-- {CHOICE}: mean rank among the restarts that ran to the end, 1 the best; r is the correlation of
-  objective and ACC among them.
+- {CHOICE}: mean rank among the restarts that ran to the end, 1 the best;
+  r is the correlation of objective and ACC among them.
 """
 
 
