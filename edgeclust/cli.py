@@ -265,8 +265,8 @@ def reproduce(
     grid: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file with lists data, methods, seeds, settings, a table [train] and tables "
-            "[[variant]]; the options here win."
+            help="TOML file with lists data, methods, seeds, settings, a table train and tables "
+            "variant; the options here win."
         ),
     ] = None,
     preset: Annotated[
