@@ -18,6 +18,7 @@ from edgeclust.card import ImageCard
 from edgeclust.console import (
     OneLineErrors,
     download_progress,
+    grid_progress,
     print_facts,
     print_json,
     print_rows,
@@ -25,7 +26,7 @@ from edgeclust.console import (
     stop_on_signal,
     training_progress,
 )
-from edgeclust.errors import ConfigError, DataError
+from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
 from edgeclust.model_file import ModelMetadata
@@ -230,7 +231,7 @@ def train(
     from edgeclust.train import Run, TrainConfig
 
     dataset = open_dataset(data, window, stride, root=root)
-    held_out = tuple(subject.strip() for subject in hold_out.split(",") if subject.strip())
+    held_out = tuple(_parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
         raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")
@@ -277,10 +278,23 @@ def evaluate(
         str | None, typer.Argument(help="Other data to label; the run's own if left out.")
     ] = None,
     root: Root = None,
+    probes: Annotated[
+        bool,
+        typer.Option(
+            "--probes",
+            help="Also fit simple classifiers on the embeddings of some subjects and score them "
+            "on the others.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Score a run against known activities: edgeclust evaluate runs/watch-hard-0."""
+    """Score a run against known activities: edgeclust evaluate runs/watch-hard-0.
+
+    With --json the counts of windows come too, as 'confusion': rows clusters, columns activities.
+    """
     from edgeclust.train import Run
+    from edgeclust.train import evaluate as evaluate_model
+    from edgeclust.train.probes import probe
 
     trained = Run.open(run)
     model = trained.load_model()
@@ -289,15 +303,116 @@ def evaluate(
     seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
     scores = {name: _timed_scores(model, part) for name, part in parts.items()}
+    # The encoder learnt without labels, so all subjects may serve, held out or not.
+    probed = probe(evaluate_model(model, dataset).embedding, dataset).to_json() if probes else None
     if json:
         first, *others = scores.items()
-        print_json(
-            {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1], **dict(others)}
-        )
+        content = {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1]}
+        print_json(content | dict(others) | ({"probes": probed} if probed else {}))
     else:
         keys = list(dict.fromkeys(key for score in scores.values() for key in score))
+        keys.remove("confusion")
         rows = [[name, *(score.get(key) for key in keys)] for name, score in scores.items()]
         print_rows(["windows of", *keys], rows)
+        if probed:
+            print_facts("probes on the embeddings", probed)
+
+
+@app.command()
+def reproduce(
+    out: Annotated[Path, typer.Option(help="Folder of the results; one begun before goes on.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names ('edgeclust data list') or recordings folders."),
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Methods of 'edgeclust train' and 'kmeans', as in hard,none.")
+    ] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds, as in 0,1,2.")] = "",
+    settings: Annotated[
+        str, typer.Option(help="'pooled', 'per-subject', 'k-fold' and 'loso', as in pooled,loso.")
+    ] = "",
+    grid: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file with lists data, methods, seeds, settings, a table train and tables "
+            "variant; the options here win."
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="'har' or 'paper': a grid that comes with the library.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the cores, 8 at most, if left out.")
+    ] = None,
+    root: Root = None,
+    json: Json = False,
+) -> None:
+    """Train and score a grid of data, settings, methods, seeds: edgeclust reproduce watch --out r.
+
+    Settings that are left out are those of 'edgeclust train'; five seeds, pooled, the method hard.
+    A grid that was stopped or killed goes on where it was. The folder gets runs.csv (a row for
+    each run), table.md (means and spreads) and charts.
+    """
+    from edgeclust.reproduce import reproduce as run_grid
+    from edgeclust.reproduce import those_there
+    from edgeclust.train.grid import Grid, read_preset, read_toml
+    from edgeclust.train.tables import CHOICE, COLUMNS, format_score
+
+    if grid is not None and preset is not None:
+        raise ConfigError("--grid and --preset are both a whole grid: give one of them")
+    content: dict[str, Any] = {}
+    where = "the command line"
+    if preset is not None:
+        content, where = read_preset(preset), f"preset {preset}"
+        if not data:
+            content["data"], wanted = those_there(content["data"], root), content["data"]
+            if missing := [name for name in wanted if name not in content["data"]]:
+                remark(f"left out, for they are not there: {', '.join(missing)}")
+    if grid is not None:
+        content, where = read_toml(grid.read_text(encoding="utf-8"), str(grid)), str(grid)
+    given: dict[str, Any] = {
+        "data": data,
+        "methods": _parse_list(methods),
+        "seeds": [_parse_seed(seed) for seed in _parse_list(seeds)],
+        "settings": _parse_list(settings),
+        "root": None if root is None else str(root.resolve()),
+    }
+    content |= {key: values for key, values in given.items() if values}
+    if methods:
+        content.pop("variant", None)
+    with (
+        stop_on_signal("stopping, what is done is kept") as should_stop,
+        grid_progress() as on_done,
+    ):
+        report = run_grid(
+            Grid.from_content(content, where),
+            out,
+            jobs=jobs,
+            on_done=on_done,
+            should_stop=should_stop,
+        )
+    if json:
+        n_failed = len(report.failed)
+        counts = {"n_cells": len(report.rows) + report.n_missing, "n_failed": n_failed}
+        print_json(
+            {"out": str(out), **counts, "n_missing": report.n_missing, "failed": report.failed}
+            | {"summary": report.summary}
+        )
+    elif report.summary:
+        print_rows(
+            ["data", "setting", "method", "seeds", *COLUMNS.values(), CHOICE],
+            [
+                [line["data"], line["setting"], line["variant"], len(line["seeds"])]
+                + [format_score(line, key) for key in (*COLUMNS, CHOICE)]
+                for line in report.summary
+            ],
+        )
+        remark(f"written: {out / 'runs.csv'}, {out / 'table.md'} and charts beside them")
+    if report.failed:
+        raise RunError(f"{len(report.failed)} runs failed: {'; '.join(report.failed)}")
+    if report.n_missing:
+        raise RunError(f"stopped with {report.n_missing} runs to do: the same command goes on")
 
 
 @app.command()
@@ -450,10 +565,14 @@ def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
     from edgeclust.train import evaluate as evaluate_model
 
     started = time.perf_counter()
-    metrics = evaluate_model(model, dataset).metrics
+    evaluation = evaluate_model(model, dataset)
     seconds = time.perf_counter() - started
     speed = round(len(dataset) / seconds, 1)
-    return metrics | {"seconds": round(seconds, 3), "windows_per_s": speed}
+    return evaluation.metrics | {
+        "seconds": round(seconds, 3),
+        "windows_per_s": speed,
+        "confusion": evaluation.table.tolist(),
+    }
 
 
 def _first_line(text: str | None) -> str:
@@ -469,6 +588,19 @@ def _parse_sigma(text: str) -> float | None:
         return float(text)
     except ValueError as error:
         raise ConfigError(f"sigma should be a number above 0 or 'auto', got {text!r}") from error
+
+
+def _parse_list(text: str) -> list[str]:
+    """Return the parts between commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _parse_seed(text: str) -> int:
+    """Return a seed."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ConfigError(f"seeds should be whole numbers, as in 0,1,2, got {text!r}") from error
 
 
 def _say_skipped(dataset: "Dataset") -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,17 +13,18 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    Progress,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from edgeclust.errors import EdgeclustError
 
 if TYPE_CHECKING:
+    from edgeclust.reproduce import Progress
     from edgeclust.train import EpochReport
 
 N_PLAIN_LINES = 10
@@ -119,7 +121,7 @@ def training_progress() -> Iterator[
         To hand to the training.
     """
     console = Console(stderr=True)
-    bar = Progress(
+    bar = ProgressBar(
         BarColumn(bar_width=10),
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}"),
@@ -156,7 +158,7 @@ def download_progress() -> Iterator[Callable[[str, int, int | None], None]]:
         To hand to the download.
     """
     console = Console(stderr=True)
-    bar = Progress(
+    bar = ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         DownloadColumn(),
@@ -178,8 +180,44 @@ def download_progress() -> Iterator[Callable[[str, int, int | None], None]]:
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[Callable[[], bool]]:
+def grid_progress() -> Iterator[Callable[["Progress"], None]]:
+    """Show a grid on stderr: a line for each cell, and on a terminal a bar below them.
+
+    Yields
+    ------
+    on_done : callable
+        To hand to `reproduce`.
+    """
+    console = Console(stderr=True)
+    bar = ProgressBar(
+        BarColumn(bar_width=20),
+        TextColumn("{task.completed}/{task.total} {task.fields[left]}"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    task = bar.add_task("grid", total=None, left="cells")
+
+    def on_done(progress: "Progress") -> None:
+        left = f"{timedelta(seconds=round(progress.seconds_left))} left"
+        bar.update(task, completed=progress.n_done, total=progress.n_cells, left=left)
+        said = f"{progress.n_done}/{progress.n_cells} {progress.cell}: {progress.outcome}"
+        console.print(Text(said if console.is_terminal else f"{said} ({left})"), soft_wrap=True)
+
+    with bar:
+        yield on_done
+
+
+@contextmanager
+def stop_on_signal(
+    message: str = "stopping after this step, the run is kept",
+) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second interrupts at once.
+
+    Parameters
+    ----------
+    message : str
+        Said when the wish is made.
 
     Yields
     ------
@@ -193,7 +231,7 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked = True
-        remark("stopping after this step, the run is kept")
+        remark(message)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, ask) for number in numbers]

@@ -28,7 +28,8 @@ def find_file(name: str, root: Path | None, *candidates: str) -> Path:
     name : str
         Of the data set.
     root : Path or None
-        Folder to look in; the one of ``edgeclust data fetch`` where there is none.
+        Folder to look in, and in its folder called as the data set; the one of ``edgeclust data
+        fetch`` where there is none.
     candidates : str
         Paths in it.
 
@@ -38,9 +39,9 @@ def find_file(name: str, root: Path | None, *candidates: str) -> Path:
         If none is there; the message says how to get it.
     """
     folder = default_root(name) if root is None else root
-    for candidate in candidates:
-        if (folder / candidate).is_file():
-            return folder / candidate
+    for path in [place / file for place in (folder, folder / name) for file in candidates]:
+        if path.is_file():
+            return path
     raise DataError(
         f"{folder}: has no {' and no '.join(candidates)} of {name!r}: name the folder of the "
         f"official files with --root DIR, or: edgeclust data fetch {name} --root {folder}"

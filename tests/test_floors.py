@@ -19,7 +19,7 @@ PACKAGES = {
 }
 
 FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler"}
-FLOOR_4 = {"edgeclust.cli", "edgeclust.console", "edgeclust.__main__"}
+FLOOR_4 = {"edgeclust.cli", "edgeclust.console", "edgeclust.reproduce", "edgeclust.__main__"}
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [
     "matplotlib",

@@ -1,10 +1,15 @@
 """The yardstick: k-means on features that anyone would compute first."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from edgeclust.dataset import Dataset
+from edgeclust.errors import ConfigError
 
 N_FREQUENCIES = 10
 
@@ -42,27 +47,46 @@ def window_features(windows: NDArray[np.float32]) -> NDArray[np.float64]:
     )
 
 
-def kmeans_on_features(dataset: Dataset, n_clusters: int, seed: int) -> NDArray[np.intp]:
+def kmeans_on_features(
+    dataset: Dataset, n_clusters: int, seed: int, test: Dataset | None = None
+) -> NDArray[np.intp]:
     """Cluster windows by k-means (best of 10 starts) on their standardised features.
 
     Parameters
     ----------
     dataset : Dataset
-        At least `n_clusters` windows.
+        At least `n_clusters` windows. Of images, the features are the pixels as they are.
     n_clusters : int
         How many clusters.
     seed : int
         Of the starts.
+    test : Dataset, optional
+        What to label by the centroids found and the mean and standard deviation of `dataset`;
+        `dataset` itself if left out.
 
     Returns
     -------
     labels : intp array of shape (n_windows,)
-        Cluster index of each window.
+        Cluster index of each window that is labelled.
+
+    Raises
+    ------
+    ConfigError
+        If there are more clusters than windows.
     """
-    features = window_features(dataset.gather(np.arange(len(dataset))))
-    spread = features.std(axis=0)
-    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    labels: NDArray[np.intp] = (
-        KMeans(n_clusters, n_init=10, random_state=seed).fit_predict(features).astype(np.intp)
-    )
+    if n_clusters > len(dataset):
+        raise ConfigError(
+            f"n_clusters should be at most the number of windows, {len(dataset)}, got {n_clusters}"
+        )
+    windows = dataset.gather(np.arange(len(dataset)))
+    scale = [StandardScaler()] if windows.ndim == 3 else []
+    model = make_pipeline(*scale, KMeans(n_clusters, n_init=10, random_state=seed))
+    model.fit(_features(windows))
+    wanted = windows if test is None else test.gather(np.arange(len(test)))
+    labels: NDArray[np.intp] = model.predict(_features(wanted)).astype(np.intp)
     return labels
+
+
+def _features(windows: NDArray[np.float32]) -> NDArray[Any]:
+    """Features of windows, or the pixels of images."""
+    return window_features(windows) if windows.ndim == 3 else windows.reshape(len(windows), -1)

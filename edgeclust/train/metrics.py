@@ -29,9 +29,25 @@ def clustering_metrics(
     Returns
     -------
     metrics : dict
-        ``n_windows`` and ``clusters_used`` of all windows; and, where any activity is known,
-        ``acc`` under the best one-to-one matching, ``nmi``, ``ami``, ``ari`` (all at most 1), and
-        ``kl_star``, in nats.
+        Of all windows ``n_windows``, ``clusters_used`` and ``usage_entropy``: the entropy of the
+        shares that clusters received over its maximum log(n_clusters), without unit, from 0 (one
+        cluster has all) to 1 (all have the same). And, where any activity is known, all at most 1:
+
+        ``acc``
+            Share of windows that agree under the best one-to-one matching of clusters to
+            activities, also where there are more clusters than activities: then the windows of
+            the clusters left over count as wrong.
+        ``acc_many_to_one``
+            The same when each cluster stands for its most frequent activity. It can only grow
+            with more clusters: compare it at equal `n_clusters`.
+        ``macro_f1``
+            F1 under the one-to-one matching, its plain mean over the activities that occur; an
+            activity to which no cluster is matched counts as 0.
+        ``nmi``, ``ami``, ``ari``
+            Normalised (by the arithmetic mean) and adjusted mutual information, and the adjusted
+            Rand index.
+
+        And ``kl_star``, in nats.
 
     References
     ----------
@@ -50,6 +66,7 @@ def clustering_metrics(
     metrics: dict[str, Any] = {
         "n_windows": len(labels),
         "clusters_used": len(np.unique(labels)),
+        "usage_entropy": _usage_entropy(labels, n_clusters),
     }
     known = activities >= 0
     if not known.any():
@@ -59,6 +76,8 @@ def clustering_metrics(
     matched = match(table)
     return metrics | {
         "acc": float(table[list(matched), list(matched.values())].sum() / len(labels)),
+        "acc_many_to_one": float(table.max(axis=1).sum() / len(labels)),
+        "macro_f1": _macro_f1(table, matched),
         "nmi": float(normalized_mutual_info_score(activities, labels)),
         "ami": float(adjusted_mutual_info_score(activities, labels)),
         "ari": float(adjusted_rand_score(activities, labels)),
@@ -117,6 +136,24 @@ def match(table: NDArray[np.intp]) -> dict[int, int]:
     """
     clusters, activities = linear_sum_assignment(table, maximize=True)
     return dict(zip(clusters.tolist(), activities.tolist(), strict=True))
+
+
+def _usage_entropy(labels: NDArray[np.intp], n_clusters: int) -> float:
+    """Entropy of the clusters' shares over log(n_clusters), at least two."""
+    counts = np.bincount(labels)
+    shares = counts[counts > 0] / len(labels)
+    return float(-np.sum(shares * np.log(shares)) / np.log(n_clusters)) + 0.0  # never -0.0
+
+
+def _macro_f1(table: NDArray[np.intp], matched: dict[int, int]) -> float:
+    """Mean over the activities that occur of 2 * both / (cluster + activity)."""
+    cluster_sizes, activity_sizes = table.sum(axis=1), table.sum(axis=0)
+    total = sum(
+        2 * table[cluster, activity] / (cluster_sizes[cluster] + activity_sizes[activity])
+        for cluster, activity in matched.items()
+        if table[cluster, activity]
+    )
+    return float(total / np.count_nonzero(activity_sizes))
 
 
 def _kl_star(table: NDArray[np.intp], matched: dict[int, int]) -> float | None:

@@ -12,7 +12,18 @@ from edgeclust.train import Run, TrainConfig, evaluate, train
 
 from toy import TOY_CARD, toy_recordings
 
-SCORES = ["n_windows", "clusters_used", "acc", "nmi", "ami", "ari", "kl_star"]
+SCORES = [
+    "n_windows",
+    "clusters_used",
+    "usage_entropy",
+    "acc",
+    "acc_many_to_one",
+    "macro_f1",
+    "nmi",
+    "ami",
+    "ari",
+    "kl_star",
+]
 
 QUICK = TrainConfig(n_clusters=3, epochs=2, batch_size=32, restarts=2)
 

@@ -61,6 +61,32 @@ def test_from_a_folder_of_csv_to_a_labelled_stream(folder: Path, out: Path) -> N
     assert len(labelled.stdout.splitlines()) == evaluated["held_out"]["n_windows"]
 
 
+def test_evaluate_counts_windows_by_cluster_and_activity(folder: Path, out: Path) -> None:
+    run("train", folder, "--out", out, *QUICK)
+    evaluated = json.loads(run("evaluate", out, "--json").stdout)
+    confusion = np.array(evaluated["confusion"])
+    assert confusion.shape == (3, 3)
+    most_frequent = confusion.max(axis=1).sum() / confusion.sum()
+    assert evaluated["acc_many_to_one"] == pytest.approx(most_frequent)
+    assert "confusion" not in run("evaluate", out).stdout
+
+
+def test_probes_are_fitted_on_some_subjects_and_score_the_others(folder: Path, out: Path) -> None:
+    run("train", folder, "--out", out, "--hold-out", "2", *QUICK)
+    probes = json.loads(run("evaluate", out, "--probes", "--json").stdout)["probes"]
+    assert (probes["folds_over"], probes["n_folds"]) == ("subjects", 3)
+    assert probes["logistic_acc"] > 0.9
+    said = run("evaluate", out, "--probes").stdout
+    for part in ("probes on the embeddings", "knn_macro_f1", "subjects"):
+        assert part in said
+
+
+def test_probes_of_one_subject_are_refused(tmp_path: Path, out: Path) -> None:
+    write_recordings_folder(TOY_CARD, toy_recordings(1), tmp_path / "alone")
+    run("train", tmp_path / "alone", "--out", out, *QUICK)
+    assert "it needs at least two" in fails_with(run("evaluate", out, "--probes"))
+
+
 def test_what_a_person_sees(folder: Path, out: Path) -> None:
     trained = run("train", folder, "--out", out, *QUICK)
     assert "clusters_used" in trained.stdout

@@ -1,0 +1,150 @@
+"""Who is trained on and who is scored: the settings that a published number belongs to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.errors import ConfigError, DataError
+from edgeclust.train.leaks import check_disjoint
+
+SETTINGS = {
+    "pooled": "one model of all subjects (subject-independent)",
+    "per-subject": "a model for each subject (subject-dependent)",
+    "k-fold": "trained on four fifths of the subjects, scored on the others, in turn",
+    "loso": "trained on all subjects but one, scored on that one, in turn",
+}
+"""What each setting trains on and scores, by name."""
+
+N_FOLDS = 5
+"""Folds of ``k-fold``, where there are as many subjects."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One training of a setting.
+
+    Parameters
+    ----------
+    name : str
+        The subjects that are scored, or ``all``.
+    train, test : Dataset
+        What is learnt from and what is scored: the same object where the setting scores what it
+        trained on, else data of other subjects.
+    """
+
+    name: str
+    train: Dataset
+    test: Dataset
+
+
+def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
+    """Return the trainings of a setting.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All of the data.
+    setting : str
+        A name in `SETTINGS`.
+    seed : int
+        Deals the subjects into the folds of ``k-fold``.
+
+    Returns
+    -------
+    parts : list of Part
+        Every window is scored once. Where the windows scored are not those trained on, they share
+        no raw sample with them.
+
+    Raises
+    ------
+    ConfigError
+        If the setting is unknown, or does not fit the data: without recordings of subjects, or
+        with one subject to leave out of one.
+    DataError
+        If the recordings of two subjects share samples.
+
+    Examples
+    --------
+    >>> from edgeclust.har_data import open_dataset
+    >>> from edgeclust.train.settings import split
+    >>> parts = split(open_dataset("watch"), "k-fold", seed=0)
+    >>> [part.name for part in parts]
+    ['1,10', '2,9', '3,8', '4,6', '5,7']
+    >>> len(parts[0].train) + len(parts[0].test)
+    2229
+    """
+    if setting not in SETTINGS:
+        raise ConfigError(f"unknown setting {setting!r}: known are {', '.join(SETTINGS)}")
+    if setting == "pooled":
+        return [Part("all", dataset, dataset)]
+    name = dataset.card.name
+    if not isinstance(dataset, WindowedDataset):
+        raise ConfigError(f"{name!r} has no subjects to tell apart: use the setting pooled")
+    # Subjects whose recordings hold no whole window are nobody to train on or to score.
+    with_windows = set(dataset.groups.tolist())
+    subjects = [subject for subject in dataset.subjects if subject in with_windows]
+    if setting == "per-subject":
+        alone = [dataset.select_subjects([subject]) for subject in subjects]
+        return [Part(subject, part, part) for subject, part in zip(subjects, alone, strict=True)]
+    if len(subjects) < 2:
+        raise ConfigError(f"{name!r} has one subject, {setting} needs two: use the setting pooled")
+    folds = [[subject] for subject in subjects]
+    if setting == "k-fold":
+        folds = _deal(subjects, min(N_FOLDS, len(subjects)), np.random.default_rng(seed))
+    parts = []
+    for fold in folds:
+        train = dataset.select_subjects([s for s in subjects if s not in fold])
+        test = dataset.select_subjects(fold)
+        check_disjoint(train, test)
+        parts.append(Part(",".join(fold), train, test))
+    return parts
+
+
+def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Average the scores of a setting's parts.
+
+    Parameters
+    ----------
+    scores : sequence of (int, mapping)
+        For each part how many windows its scores are of, and the scores.
+
+    Returns
+    -------
+    scores : dict
+        ``n_windows`` is the sum; everything else the mean weighted by windows over the parts that
+        have the score, but None where it is None (infinite) in one of them.
+
+    Raises
+    ------
+    DataError
+        If there are several parts and not one window to score.
+
+    Examples
+    --------
+    >>> from edgeclust.train.settings import pool_scores
+    >>> pool_scores([(30, {"n_windows": 30, "acc": 0.5}), (10, {"n_windows": 12, "acc": 0.9})])
+    {'n_windows': 42, 'acc': 0.6}
+    """
+    pooled: dict[str, Any] = {}
+    for key in dict.fromkeys(key for _, score in scores for key in score):
+        weights, values = zip(*((n, s[key]) for n, s in scores if key in s), strict=True)
+        if key == "n_windows":
+            pooled[key] = sum(values)
+        elif None in values:
+            pooled[key] = None
+        elif len(values) == 1:
+            pooled[key] = values[0]
+        elif not sum(weights):
+            raise DataError("no window has a known activity, so there is nothing to score")
+        else:
+            pooled[key] = float(np.average(values, weights=weights))
+    return pooled
+
+
+def _deal(subjects: list[str], n_folds: int, rng: np.random.Generator) -> list[list[str]]:
+    """Deal subjects into folds of about the same number, all in the order of the subjects."""
+    folds = np.array_split(rng.permutation(len(subjects)), n_folds)
+    return [[subjects[i] for i in fold] for fold in sorted(sorted(f.tolist()) for f in folds)]

@@ -1,0 +1,121 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgeclust import Card, Channel, ConfigError, DataError, Recording, WindowedDataset
+from edgeclust.train.settings import SETTINGS, pool_scores, split
+
+from toy import TOY_CARD, toy_recordings
+
+Score = tuple[int, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def seven() -> WindowedDataset:
+    return WindowedDataset(TOY_CARD, toy_recordings(n_subjects=7, seconds=4))
+
+
+class Images:
+    """Data without recordings or subjects."""
+
+    card = Card("pictures", 1.0, (Channel("grey", "1"),), window=8, stride=8, classes=("a", "b"))
+    labels = np.zeros(4, np.intp)
+    groups = np.full(4, "")
+    n_skipped = 0
+
+    def __len__(self) -> int:
+        return 4
+
+    def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
+        return np.zeros((len(indices), 1, 8, 8), np.float32)
+
+
+def subjects_of(dataset: object) -> set[str]:
+    assert isinstance(dataset, WindowedDataset)
+    return set(dataset.groups.tolist())
+
+
+def test_pooled_scores_what_it_trains_on(seven: WindowedDataset) -> None:
+    (part,) = split(seven, "pooled")
+    assert part.train is part.test is seven
+
+
+def test_per_subject_trains_a_model_for_each(seven: WindowedDataset) -> None:
+    parts = split(seven, "per-subject")
+    assert [part.name for part in parts] == [*"1234567"]
+    assert all(part.train is part.test and subjects_of(part.test) == {part.name} for part in parts)
+
+
+@pytest.mark.parametrize(("setting", "n_parts"), [("k-fold", 5), ("loso", 7)])
+def test_unseen_subjects_are_scored_once_each(
+    seven: WindowedDataset, setting: str, n_parts: int
+) -> None:
+    parts = split(seven, setting)
+    assert len(parts) == n_parts
+    scored = [subject for part in parts for subject in part.name.split(",")]
+    assert sorted(scored) == [*"1234567"]
+    for part in parts:
+        assert subjects_of(part.test) == set(part.name.split(","))
+        assert subjects_of(part.train) == set("1234567") - subjects_of(part.test)
+
+
+def test_the_seed_deals_the_folds(seven: WindowedDataset) -> None:
+    def names(seed: int) -> list[str]:
+        return [part.name for part in split(seven, "k-fold", seed)]
+
+    assert names(0) == names(0)
+    assert len({tuple(names(seed)) for seed in range(5)}) > 1
+
+
+def test_few_subjects_make_few_folds() -> None:
+    two = WindowedDataset(TOY_CARD, toy_recordings(n_subjects=2, seconds=4))
+    assert [part.name for part in split(two, "k-fold")] == ["1", "2"]
+
+
+def test_settings_that_do_not_fit_the_data_are_refused(seven: WindowedDataset) -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting 'pool': known are pooled, per-subject"):
+        split(seven, "pool")
+    one = seven.select_subjects(["3"])
+    for setting in ("k-fold", "loso"):
+        with pytest.raises(ConfigError, match=f"'toy' has one subject, {setting} needs two"):
+            split(one, setting)
+    assert len(split(one, "per-subject")) == 1
+    for setting in SETTINGS.keys() - {"pooled"}:
+        with pytest.raises(
+            ConfigError, match=r"'pictures' has no subjects .* use the setting pool"
+        ):
+            split(Images(), setting)
+    assert len(split(Images(), "pooled")) == 1
+
+
+def test_subjects_without_a_whole_window_are_nobody() -> None:
+    recordings = [*toy_recordings(2, seconds=4), Recording(np.zeros((3, 9), np.float32), "3", "1")]
+    dataset = WindowedDataset(TOY_CARD, recordings)
+    assert [part.name for part in split(dataset, "loso")] == ["1", "2"]
+
+
+def test_subjects_that_are_views_of_one_recording_are_refused() -> None:
+    one = toy_recordings(1)[0]
+    twins = WindowedDataset(TOY_CARD, [one, replace(one, subject="2")])
+    with pytest.raises(DataError, match="share samples"):
+        split(twins, "loso")
+
+
+def test_scores_are_weighted_by_windows() -> None:
+    scores: list[Score] = [(3, {"acc": 0.5, "kl_star": 0.2}), (1, {"acc": 0.9, "kl_star": None})]
+    assert pool_scores(scores) == {"acc": pytest.approx(0.6), "kl_star": None}
+
+
+def test_a_single_part_keeps_its_scores_as_they_are() -> None:
+    scores = {"n_windows": 4, "clusters_used": 3}
+    pooled = pool_scores([(0, scores)])
+    assert pooled == scores
+    assert isinstance(pooled["clusters_used"], int)
+
+
+def test_a_part_without_labels_has_no_say_in_scores_of_labels() -> None:
+    scores: list[Score] = [(3, {"n_windows": 3, "acc": 0.5}), (0, {"n_windows": 2})]
+    assert pool_scores(scores) == {"n_windows": 5, "acc": 0.5}
