@@ -150,8 +150,8 @@ class Grid:
         ----------
         content : mapping
             Lists ``data``, ``methods`` (``["hard"]`` if left out), ``seeds`` (0 to 4) and
-            ``settings`` (``["pooled"]``); ``jobs`` and ``root``; the table ``train``; tables ``variant``,
-            each with a ``name``. ``"auto"`` stands for what TOML cannot say: None.
+            ``settings`` (``["pooled"]``); ``jobs`` and ``root``; the table ``train``; tables
+            ``variant``, each with a ``name``. ``"auto"`` stands for what TOML cannot say: None.
         where : str
             The file, for the messages.
 
