@@ -120,7 +120,11 @@ def train(
         int | None, typer.Option(help="Clusters; the number of the data's classes if left out.")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="'hard' (hard regularisation) or 'none' (nearest centroid).")
+        str,
+        typer.Option(
+            help="'hard' (hard regularisation), 'none' (nearest centroid), or a rival: 'ent', "
+            "'ss', 'sinkhorn', 'ckm'."
+        ),
     ] = "hard",
     encoder: Annotated[
         str, typer.Option(help="'filterbank' or 'conv', the network.")

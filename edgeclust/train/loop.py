@@ -37,9 +37,9 @@ class EpochReport:
     n_epochs : int
         How many are planned.
     loss : float
-        Mean cost of the assigned windows over the epoch, in nats.
+        What the method minimised, mean over the epoch, in nats per window.
     objective : float
-        The same with the count penalty of the batches, in nats per window.
+        The same with the method's penalty that no gradient passes: the counts' under ``hard``.
     sigma : float
         Scale of squared distances at the end.
     metrics : dict
@@ -95,9 +95,9 @@ def train(
 ) -> TrainResult:
     """Train an encoder and its clusters; the labels of the data serve the reports alone.
 
-    Each step encodes a batch, assigns it with the method of `config`, takes the mean cost of the
-    assigned windows as the loss (no gradient passes the assignment) and makes one Adam step on
-    the encoder and the centroids. Counts start at zero in every batch and, unless `config` says
+    Each step encodes a batch, takes its loss from the method of `config` (``hard``: the mean cost
+    of the assigned windows; no gradient passes the assignment) and makes one Adam step on the
+    encoder and the centroids. Counts start at zero in every batch and, unless `config` says
     otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
     activity. Of the restarts, the one of the lowest objective in its last epoch is kept.
 

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from torch import nn
 
 from edgeclust.clusters import Clusters
@@ -13,7 +12,7 @@ from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder
-from edgeclust.train.methods import METHODS
+from edgeclust.train.methods import METHODS, Costs
 from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
@@ -61,7 +60,7 @@ class Trainer:
     def __init__(self, dataset: Dataset, config: TrainConfig, seed: int) -> None:
         self.dataset = dataset
         self.device = pick_device(config.device)
-        self.assign = METHODS[config.method]
+        self.method = METHODS[config.method]
         self.sigma = math.nan if config.sigma is None else config.sigma
         self.calibration = CalibratedSigma() if config.sigma is None else None
         # Uniform: every cluster is expected to hold the same share of the windows.
@@ -92,9 +91,9 @@ class Trainer:
         )
 
     def step(self, blocks: list[NDArray[np.intp]]) -> tuple[float, float]:
-        """Learn from one batch; return its loss and its count penalty, in nats per window.
+        """Learn from one batch; return its loss and its penalty, in nats per window.
 
-        Counts start at zero in each block of the batch.
+        Each block of the batch is balanced by itself.
         """
         windows = torch.from_numpy(self.dataset.gather(np.concatenate(blocks)))
         embedding = self.encoder(windows.to(self.device))
@@ -110,15 +109,12 @@ class Trainer:
             self.sigma = self.calibration.update(table, target)
         cost = table / self.sigma - self.log_prior
         edges = np.cumsum([len(block) for block in blocks])[:-1]
-        parts = [self.assign(part) for part in np.split(cost, edges)]
-        counts = np.array([np.bincount(part, minlength=len(self.log_prior)) for part in parts])
-        labels = np.concatenate(parts)
-        assigned = squared.gather(1, torch.from_numpy(labels).to(self.device)[:, None])
-        loss = assigned.mean() / self.sigma - self.log_prior[labels].mean()
+        costs = Costs(squared, self.sigma, self.log_prior, np.split(cost, edges))
+        loss, penalty, _ = self.method(costs)
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimizer.step()
-        return loss.item(), float(gammaln(counts + 1).sum() / len(labels))
+        return loss.item(), penalty
 
     def clusters(self) -> Clusters:
         """Return the clusters as they are now."""

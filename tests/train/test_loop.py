@@ -153,7 +153,7 @@ def test_the_scale_of_the_data_changes_nothing() -> None:
         ({"sigma": 0.0}, "sigma should be above 0, from 1e-12 to 1e12, got 0.0"),
         ({"sigma": float("nan")}, "sigma should be above 0, from 1e-12 to 1e12, got nan"),
         ({"sigma": 1e-320}, "sigma should be above 0, from 1e-12 to 1e12, got 1e-320"),
-        ({"method": "soft"}, "unknown method 'soft': known are hard, none"),
+        ({"method": "soft"}, "unknown method 'soft': known are hard, none, ent, ss, sinkhorn, ckm"),
         ({"encoder": "lstm"}, "unknown encoder 'lstm': known are filterbank, conv"),
         ({"device": "tpu"}, "unknown device 'tpu': known are auto, cpu, cuda"),
     ],

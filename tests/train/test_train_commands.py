@@ -138,7 +138,10 @@ def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path) -> None:
         (["--sigma", "0"], "sigma should be above 0, from 1e-12 to 1e12, got 0.0"),
         (["--sigma", "-2"], "sigma should be above 0, from 1e-12 to 1e12, got -2.0"),
         (["--sigma", "big"], "sigma should be a number above 0 or 'auto', got 'big'"),
-        (["--method", "soft"], "unknown method 'soft': known are hard, none"),
+        (
+            ["--method", "soft"],
+            "unknown method 'soft': known are hard, none, ent, ss, sinkhorn, ckm",
+        ),
         (["--encoder", "lstm"], "unknown encoder 'lstm'"),
         (["--balance", "none"], "unknown balance 'none': known are subject, batch"),
         (["--window", "0"], "window should be at least 1 sample, got 0"),

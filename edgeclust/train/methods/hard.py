@@ -1,0 +1,30 @@
+"""Hard regularisation, the method of this library."""
+
+import numpy as np
+from scipy.special import gammaln
+
+from edgeclust.assignment import assign
+from edgeclust.train.methods.costs import Costs, Outcome
+
+
+def hard(costs: Costs) -> Outcome:
+    """Assign each block so that its counts are paid for, and pull what is assigned together.
+
+    The labels a minimise ``sum_i C[i, a_i] + sum_k log(n_k!)``, n_k windows of the block in
+    cluster k, as far as the greedy `edgeclust.assign` does; the loss is the mean of C[i, a_i].
+    No gradient passes the labels, so the second term is the penalty.
+
+    Parameters
+    ----------
+    costs : Costs
+        Of a batch.
+
+    References
+    ----------
+    Mahon and Lukasiewicz, "Hard Regularization to Prevent Deep Online Clustering Collapse
+    without Data Augmentation", AAAI 2024, 38(13):14281-14288.
+    """
+    parts = costs.label(assign)
+    labels = np.concatenate(parts)
+    counts = np.array([np.bincount(part, minlength=len(costs.log_prior)) for part in parts])
+    return Outcome(costs.mean(labels), float(gammaln(counts + 1).sum() / len(labels)), labels)
