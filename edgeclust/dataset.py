@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -261,6 +262,28 @@ class WindowedDataset:
         for row, (start, source) in enumerate(zip(starts, sources, strict=True)):
             windows[row] = self.recordings[source].signal[:, start : start + length]
         return windows
+
+    def select(self, indices: NDArray[np.intp]) -> "WindowedDataset":
+        """Return the data set of some windows; the recordings stay whole and are shared.
+
+        Parameters
+        ----------
+        indices : intp array of shape (n,)
+            Window indices in [0, len(self)).
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        if not len(indices):
+            raise DataError(f"no window of {self.card.name!r} is selected")
+        part = copy(self)
+        vars(part).pop("groups", None)  # worked out anew where it was already
+        part.starts = self.starts[indices]
+        part.recording_indices = self.recording_indices[indices]
+        part.labels = self.labels[indices]
+        return part
 
     def select_subjects(self, subjects: Sequence[str]) -> "WindowedDataset":
         """Return the data set of some subjects' recordings, cut alike.

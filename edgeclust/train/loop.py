@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset
+from edgeclust.train.alarms import warn_of_empty, warn_of_gap
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.metrics import clustering_metrics
@@ -48,6 +49,8 @@ class EpochReport:
         Of training in this epoch, scoring not counted.
     windows_per_s : float
         Windows trained on in a second.
+    prior : list of float, optional
+        Expected share of each cluster at the end, where it is learnt.
     """
 
     restart: int
@@ -59,10 +62,13 @@ class EpochReport:
     metrics: dict[str, Any]
     seconds: float
     windows_per_s: float
+    prior: list[float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return one flat object."""
         content = {k: v for k, v in vars(self).items() if k not in ("metrics", "n_epochs")}
+        if self.prior is None:
+            del content["prior"]
         return content | self.metrics
 
 
@@ -137,11 +143,13 @@ def train(
 
     kept: _Training | None = None
     objectives: list[float] = []
+    gap_is_said = config.method != "hard"
     for restart in range(config.restarts):
         training = _Training(dataset, config, restart)
         for epoch in range(1, n_epochs + 1):
             training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
             on_epoch(training.reports[-1])
+            gap_is_said = gap_is_said or warn_of_gap(training.trainer.gap, training.block_size)
             if should_stop():
                 break
         objectives.append(training.reports[-1].objective)
@@ -150,6 +158,9 @@ def train(
         if should_stop():
             break
     assert kept is not None  # restarts and epochs are at least 1
+    n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
+    if n_empty:
+        warn_of_empty(n_empty, config.n_clusters, config.method)
     model = TrainedModel.measured(
         dataset.card, kept.trainer.encoder.cpu().eval(), kept.clusters, kept.embedding
     )
@@ -161,6 +172,7 @@ class _Training:
 
     clusters: Clusters
     embedding: NDArray[np.float32]
+    block_size: float  # windows that share counts, mean over the last epoch
 
     def __init__(self, dataset: Dataset, config: TrainConfig, restart: int) -> None:
         self.dataset = dataset
@@ -177,15 +189,17 @@ class _Training:
         """Pass over the data once in a new order, or until a step says stop; then score."""
         dataset = self.dataset
         started = time.perf_counter()
-        losses, objectives, n_windows = [], [], 0
+        losses, objectives, n_windows, n_blocks = [], [], 0, 0
         for blocks in draw_batches(self.groups, batch_size, self.rng):
             loss, penalty = self.trainer.step(blocks)
             losses.append(loss)
             objectives.append(loss + penalty)
             n_windows += sum(len(block) for block in blocks)
+            n_blocks += len(blocks)
             if after_step():
                 break
         seconds = time.perf_counter() - started
+        self.block_size = n_windows / n_blocks
         self.clusters = self.trainer.clusters()
         self.embedding = embed(self.trainer.encoder, dataset)
         self.reports.append(
@@ -204,5 +218,6 @@ class _Training:
                 ),
                 seconds=seconds,
                 windows_per_s=n_windows / seconds,
+                prior=self.trainer.learned_prior,
             )
         )

@@ -50,6 +50,8 @@ class Run:
         What its windows are.
     config : TrainConfig
         How it was trained.
+    imbalance : int, optional
+        Which setting of `edgeclust.train.imbalance` made some classes rarer.
     """
 
     folder: Path
@@ -57,6 +59,7 @@ class Run:
     hold_out: tuple[str, ...]
     card: Card
     config: TrainConfig
+    imbalance: int | None = None
 
     @classmethod
     def create(
@@ -67,6 +70,7 @@ class Run:
         *,
         data: str,
         hold_out: tuple[str, ...] = (),
+        imbalance: int | None = None,
         overwrite: bool = False,
         on_epoch: Callable[[EpochReport], None] = lambda report: None,
         on_step: Callable[[int, int], None] = lambda n_done, n_planned: None,
@@ -79,10 +83,10 @@ class Run:
         folder : Path
             Made here; may exist only when it is empty, or holds a run and `overwrite` is set.
         dataset : WindowedDataset
-            What to train on, the held-out subjects already left out.
+            What to train on, the held-out subjects and what imbalance leaves out already gone.
         config : TrainConfig
             How to train.
-        data, hold_out
+        data, hold_out, imbalance
             See the class.
         overwrite : bool
             Replace the run that is there.
@@ -104,12 +108,13 @@ class Run:
         # What these settings cannot do to these data shows here, before the folder is touched.
         Trainer(dataset, config, seed=0)
         _make_folder(folder, overwrite)
-        run = cls(folder, data, hold_out, dataset.card, config)
+        run = cls(folder, data, hold_out, dataset.card, config, imbalance)
         run._write_json(
             CONFIG,
             {
                 "data": data,
                 "hold_out": list(hold_out),
+                "imbalance": imbalance,
                 "card": dataset.card.to_json(),
                 "train": asdict(config),
                 "versions": library_versions(),
@@ -141,6 +146,7 @@ class Run:
                 "loss": last.loss,
                 "objective": last.objective,
                 "sigma": last.sigma,
+                **({} if last.prior is None else {"prior": last.prior}),
                 "n_parameters": count_parameters(result.model.encoder),
                 "n_skipped": dataset.n_skipped,
             },
@@ -168,6 +174,7 @@ class Run:
                 hold_out=tuple(str(subject) for subject in content["hold_out"]),
                 card=Card.from_json(content["card"], str(folder / CONFIG)),
                 config=TrainConfig(**content["train"]),
+                imbalance=content.get("imbalance"),
             )
         except EdgeclustError:
             raise

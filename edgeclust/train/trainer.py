@@ -13,6 +13,7 @@ from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder
 from edgeclust.train.methods import METHODS, Costs
+from edgeclust.train.prior import LearnedPrior
 from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
@@ -44,6 +45,14 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
+def _initial_log_prior(config: TrainConfig) -> NDArray[np.float64]:
+    """Return the log of the given shares, or of even ones, which a learned prior starts from."""
+    if isinstance(config.prior, str):
+        return np.full(config.n_clusters, -math.log(config.n_clusters))
+    log_prior: NDArray[np.float64] = np.log(config.prior)
+    return log_prior
+
+
 class Trainer:
     """The encoder, the centroids, their scale, and the optimiser that moves them.
 
@@ -63,8 +72,10 @@ class Trainer:
         self.method = METHODS[config.method]
         self.sigma = math.nan if config.sigma is None else config.sigma
         self.calibration = CalibratedSigma() if config.sigma is None else None
-        # Uniform: every cluster is expected to hold the same share of the windows.
-        self.log_prior = np.full(config.n_clusters, -math.log(config.n_clusters))
+        self.gap = 0.0  # mean cost gap of the last batch, in nats, under a fixed sigma
+        self.log_prior = _initial_log_prior(config)
+        learned = config.prior == "learned"
+        self.prior = LearnedPrior(config.n_clusters, len(dataset)) if learned else None
 
         evenly = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE)).astype(np.intp)
         sample = torch.from_numpy(dataset.gather(evenly))
@@ -107,14 +118,23 @@ class Trainer:
         if self.calibration is not None:
             target = target_gap(len(table) / len(blocks), len(self.log_prior))
             self.sigma = self.calibration.update(table, target)
+        else:
+            self.gap = float((table.mean(axis=1) - table.min(axis=1)).mean() / self.sigma)
         cost = table / self.sigma - self.log_prior
         edges = np.cumsum([len(block) for block in blocks])[:-1]
         costs = Costs(squared, self.sigma, self.log_prior, np.split(cost, edges))
-        loss, penalty, _ = self.method(costs)
+        loss, penalty, labels = self.method(costs)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         self.optimizer.step()
+        if self.prior is not None:
+            self.log_prior = self.prior.update(labels)
         return loss.item(), penalty
+
+    @property
+    def learned_prior(self) -> list[float] | None:
+        """Expected share of each cluster as it is now, where it is learnt."""
+        return None if self.prior is None else np.exp(self.log_prior).tolist()
 
     def clusters(self) -> Clusters:
         """Return the clusters as they are now."""
