@@ -143,13 +143,14 @@ def train(
 
     kept: _Training | None = None
     objectives: list[float] = []
-    gap_is_said = config.method != "hard"
+    gap_is_wide = False
     for restart in range(config.restarts):
         training = _Training(dataset, config, restart)
         for epoch in range(1, n_epochs + 1):
             training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
             on_epoch(training.reports[-1])
-            gap_is_said = gap_is_said or warn_of_gap(training.trainer.gap, training.block_size)
+            if config.method == "hard" and not gap_is_wide:
+                gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
             if should_stop():
                 break
         objectives.append(training.reports[-1].objective)
@@ -159,7 +160,7 @@ def train(
             break
     assert kept is not None  # restarts and epochs are at least 1
     n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
-    if n_empty:
+    if n_empty and not gap_is_wide:
         warn_of_empty(n_empty, config.n_clusters, config.method)
     model = TrainedModel.measured(
         dataset.card, kept.trainer.encoder.cpu().eval(), kept.clusters, kept.embedding

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import gammaln
 from torch import Tensor
 
 
@@ -69,6 +70,17 @@ class Costs:
         chosen = torch.from_numpy(labels).to(self.squared.device)[:, None]
         assigned = self.squared.gather(1, chosen)
         return assigned.mean() / self.sigma - float(self.log_prior[labels].mean())
+
+    def count_penalty(self, parts: list[NDArray[np.intp]]) -> float:
+        """Return ``sum_k log(n_k!)`` of the counts of each block, in nats per window.
+
+        Parameters
+        ----------
+        parts : list of intp arrays
+            Labels of each block.
+        """
+        counts = np.array([np.bincount(part, minlength=len(self.log_prior)) for part in parts])
+        return float(gammaln(counts + 1).sum() / len(self.squared))
 
     def log_posterior(self) -> Tensor:
         """Return the log of the soft assignment, softmax(-C), with gradient.

@@ -1,7 +1,6 @@
 """Hard regularisation, the method of this library."""
 
 import numpy as np
-from scipy.special import gammaln
 
 from edgeclust.assignment import assign
 from edgeclust.train.methods.costs import Costs, Outcome
@@ -26,5 +25,4 @@ def hard(costs: Costs) -> Outcome:
     """
     parts = costs.label(assign)
     labels = np.concatenate(parts)
-    counts = np.array([np.bincount(part, minlength=len(costs.log_prior)) for part in parts])
-    return Outcome(costs.mean(labels), float(gammaln(counts + 1).sum() / len(labels)), labels)
+    return Outcome(costs.mean(labels), costs.count_penalty(parts), labels)

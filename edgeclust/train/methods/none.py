@@ -24,7 +24,9 @@ def none(costs: Costs) -> Outcome:
     """Pull each window to its cheapest cluster: the loss is ``mean_i min_k C[i, k]``.
 
     The baseline that shows the collapse: nothing keeps a cluster alive that lost its windows.
-    This is online k-means through the encoder.
+    This is online k-means through the encoder. The counts cost nothing; as a penalty that no
+    gradient passes they stand in the objective all the same, because by the loss alone the
+    restart that collapsed furthest would be kept.
 
     Parameters
     ----------
@@ -35,5 +37,6 @@ def none(costs: Costs) -> Outcome:
     ----------
     Mahon and Lukasiewicz (AAAI 2024), the baseline without regularisation.
     """
-    labels = np.concatenate(costs.label(nearest))
-    return Outcome(costs.mean(labels), 0.0, labels)
+    parts = costs.label(nearest)
+    labels = np.concatenate(parts)
+    return Outcome(costs.mean(labels), costs.count_penalty(parts), labels)
