@@ -6,7 +6,7 @@ from edgeclust.train.methods.costs import Costs, Outcome
 from edgeclust.train.methods.none import none
 
 
-def ss(costs: Costs, weight: float = 100.0) -> Outcome:
+def ss(costs: Costs, weight: float = 300.0) -> Outcome:
     """Pull each window to its cheapest cluster, and lower the variance of the mean assignment.
 
     The loss is ``mean_i min_k C[i, k] + weight * mean_k (p[k] - prior[k])^2``, with p the mean
@@ -18,7 +18,9 @@ def ss(costs: Costs, weight: float = 100.0) -> Outcome:
     costs : Costs
         Of a batch.
     weight : float
-        Of the variance, in nats per window.
+        Of the variance, in nats per window. Found as that of `ent`, among 1, 3, 10, 30, 100, 300:
+        with 30 there are 4 to 6 of 7 clusters left, with 100 the least share is .012, with 300
+        .050. It is high because the variance of 7 shares is .12 where one cluster holds all.
 
     References
     ----------
