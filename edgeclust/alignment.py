@@ -307,7 +307,7 @@ def align(dataset: WindowedDataset, alignment: GravityAlignment) -> WindowedData
         Recording(matrices[r.subject, r.session] @ r.signal, r.subject, r.session, r.labels)
         for r in dataset.recordings
     ]
-    return WindowedDataset(dataset.card, recordings)
+    return dataset.with_recordings(recordings)
 
 
 def session_gravity(

@@ -171,7 +171,11 @@ def train(
         int | None, typer.Option(help="Clusters; the number of the data's classes if left out.")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="'hard' (hard regularisation) or 'none' (nearest centroid).")
+        str,
+        typer.Option(
+            help="'hard' (hard regularisation), 'none' (nearest centroid), or a rival: 'ent', "
+            "'ss', 'sinkhorn', 'ckm'."
+        ),
     ] = "hard",
     solver: Annotated[
         str,
@@ -204,6 +208,21 @@ def train(
     hold_out: Annotated[
         str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
     ] = "",
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PRIOR",
+            help="Expected shares of the clusters: 'uniform' (if left out), 'learned' from the "
+            "data, numbers as in 0.5,0.3,0.2, one a cluster in their order, or a file of them.",
+        ),
+    ] = None,
+    imbalance: Annotated[
+        int | None,
+        typer.Option(
+            help="Make classes rarer, little (1) to much (3), to measure; their true shares are "
+            "the prior unless --prior is given."
+        ),
+    ] = None,
     restarts: Annotated[
         int, typer.Option(help="Trainings from other weights; the lowest objective is kept.")
     ] = 3,
@@ -229,14 +248,19 @@ def train(
     """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
     from edgeclust.har_data import absolute_source, open_dataset
     from edgeclust.train import Run, TrainConfig
+    from edgeclust.train.imbalance import make_imbalanced
 
     dataset = open_dataset(data, window, stride, root=root)
     held_out = tuple(_parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
         raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")
+    if n_clusters is None:
+        n_clusters = len(dataset.card.classes)
+    if imbalance is not None:
+        training = make_imbalanced(training, imbalance)
     config = TrainConfig(
-        n_clusters=len(dataset.card.classes) if n_clusters is None else n_clusters,
+        n_clusters=n_clusters,
         method=method,
         solver=solver,
         encoder=encoder,
@@ -246,6 +270,7 @@ def train(
         restarts=restarts,
         balance=balance,
         align=align,
+        prior=_parse_prior(prior, training if imbalance else None, n_clusters),
         seed=seed,
         device=device,
     )
@@ -258,6 +283,7 @@ def train(
             data=absolute_source(data),
             hold_out=held_out,
             root=None if root is None else str(root.resolve()),
+            imbalance=imbalance,
             overwrite=overwrite,
             on_epoch=on_epoch,
             on_step=on_step,
@@ -294,6 +320,7 @@ def evaluate(
     """
     from edgeclust.train import Run
     from edgeclust.train import evaluate as evaluate_model
+    from edgeclust.train.imbalance import make_imbalanced
     from edgeclust.train.probes import probe
 
     trained = Run.open(run)
@@ -301,6 +328,8 @@ def evaluate(
     dataset = _open_as(trained, data, root)
     _say_skipped(dataset)
     seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
+    if data is None and trained.imbalance is not None:
+        seen = make_imbalanced(seen, trained.imbalance)
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
     scores = {name: _timed_scores(model, part) for name, part in parts.items()}
     # The encoder learnt without labels, so all subjects may serve, held out or not.
@@ -601,6 +630,39 @@ def _parse_seed(text: str) -> int:
         return int(text)
     except ValueError as error:
         raise ConfigError(f"seeds should be whole numbers, as in 0,1,2, got {text!r}") from error
+
+
+def _parse_prior(
+    text: str | None, imbalanced: "Dataset | None", n_clusters: int
+) -> str | tuple[float, ...]:
+    """Return a prior by name or as numbers; with none given, imbalanced data's true shares."""
+    from edgeclust.train.imbalance import class_shares
+
+    if text is None and imbalanced is not None:
+        shares = class_shares(imbalanced)
+        if len(shares) != n_clusters or not all(shares):
+            raise ConfigError(
+                f"--imbalance hands the shares of {sum(share > 0 for share in shares)} classes "
+                f"to {n_clusters} clusters, one each: say another --prior, as 'uniform'"
+            )
+        return shares
+    if text is None or text in ("uniform", "learned"):
+        return text or "uniform"
+    try:
+        return _numbers(text)
+    except ValueError as error:
+        try:
+            return _numbers(Path(text).read_text())
+        except (ValueError, OSError):
+            raise ConfigError(
+                "prior should be 'uniform', 'learned', numbers as in 0.5,0.3,0.2 or a file of "
+                f"them, got {text!r}"
+            ) from error
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Return the numbers of a text, commas, spaces or lines between them."""
+    return tuple(float(number) for number in text.replace(",", " ").split())
 
 
 def _say_skipped(dataset: "Dataset") -> None:

@@ -1,6 +1,7 @@
 """What the command line shows: results on stdout, progress and remarks on stderr."""
 
 import json
+import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,13 +108,22 @@ def format_value(value: Any) -> str:
     return str(value)
 
 
+class _Remarks(logging.Handler):
+    """Says what the library warns of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        remark(record.getMessage())
+
+
 @contextmanager
 def training_progress() -> Iterator[
     tuple[Callable[["EpochReport"], None], Callable[[int, int], None]]
 ]:
     """Show a training on stderr: a bar on a terminal, else a few lines.
 
-    What is shown is the restart, its epoch, the loss, the clusters used, and the speed.
+    What is shown is the restart, its epoch, the loss, the clusters used, and the speed; and what
+    the library warns of.
 
     Yields
     ------
@@ -144,8 +154,13 @@ def training_progress() -> Iterator[
     def on_step(n_done: int, n_planned: int) -> None:
         bar.update(task, completed=n_done, total=n_planned)
 
-    with bar:
-        yield on_epoch, on_step
+    logger, remarks = logging.getLogger("edgeclust"), _Remarks(logging.WARNING)
+    logger.addHandler(remarks)
+    try:
+        with bar:
+            yield on_epoch, on_step
+    finally:
+        logger.removeHandler(remarks)
 
 
 @contextmanager

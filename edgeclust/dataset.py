@@ -1,6 +1,7 @@
 """What the training core sees, whatever the data: recordings kept whole, windows cut as views."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -168,6 +169,40 @@ class WindowedDataset:
         for row, (start, source) in enumerate(zip(starts, sources, strict=True)):
             windows[row] = self.recordings[source].signal[:, start : start + length]
         return windows
+
+    def select(self, indices: NDArray[np.intp]) -> "WindowedDataset":
+        """Return the data set of some windows; the recordings stay whole and are shared.
+
+        Parameters
+        ----------
+        indices : intp array of shape (n,)
+            Window indices in [0, len(self)).
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        if not len(indices):
+            raise DataError(f"no window of {self.card.name!r} is selected")
+        part = copy(self)
+        vars(part).pop("groups", None)  # worked out anew where it was already
+        part.starts = self.starts[indices]
+        part.recording_indices = self.recording_indices[indices]
+        part.labels = self.labels[indices]
+        return part
+
+    def with_recordings(self, recordings: Sequence[Recording]) -> "WindowedDataset":
+        """Return the same windows of other recordings, as of recordings that were aligned.
+
+        Parameters
+        ----------
+        recordings : sequence of Recording
+            One for each, in their order and of the same length, finite where they were.
+        """
+        other = copy(self)
+        other.recordings = recordings
+        return other
 
     def select_subjects(self, subjects: Sequence[str]) -> "WindowedDataset":
         """Return the data set of some subjects' recordings, cut alike.

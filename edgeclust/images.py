@@ -105,6 +105,28 @@ class ArrayDataset:
             images[inside] = scale_images(part[indices[inside] - start])
         return images
 
+    def select(self, indices: NDArray[np.intp]) -> "ArrayDataset":
+        """Return the data set of some images, copied.
+
+        Parameters
+        ----------
+        indices : intp array of shape (n,)
+            In [0, len(self)), ascending.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        if not len(indices):
+            raise DataError(f"no image of {self.card.name!r} is selected")
+        parts = np.split(indices, np.searchsorted(indices, self._edges[1:-1]))
+        images = [
+            images[part - start]
+            for images, part, start in zip(self._parts, parts, self._edges[:-1], strict=True)
+        ]
+        return ArrayDataset(self.card, images, self.labels[indices], self.groups[indices])
+
     def split_subjects(self, held_out: Sequence[str]) -> "tuple[ArrayDataset, None]":
         """Return all images: nobody can be held out of them.
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeclust import ArrayDataset, DataError
+from edgeclust import ArrayDataset, Channel, DataError, ImageCard
 from edgeclust.card import card_from_json
 from edgeclust.images import check_images, read_images
 
@@ -127,3 +127,14 @@ def test_a_cut_npy_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
     with pytest.raises(DataError, match=r"x.npy: is no .npy file of images"):
         read_images(tmp_path / "x.npy")
+
+
+def test_some_images_are_selected_with_their_labels() -> None:
+    card = ImageCard("toy", (Channel("grey", "0..1"),), height=1, width=1, classes=("a", "b"))
+    first, second = np.zeros((3, 1, 1), np.uint8), np.full((2, 1, 1), 255, np.uint8)
+    dataset = ArrayDataset(card, [first, second], np.array([0, 1, 0, 1, 1]))
+    some = dataset.select(np.array([1, 2, 4]))
+    assert some.gather(np.arange(3)).ravel().tolist() == [0, 0, 1]
+    assert some.labels.tolist() == [1, 0, 1]
+    with pytest.raises(DataError, match="no image of 'toy' is selected"):
+        dataset.select(np.array([], np.intp))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import fsum, isclose
 
 from edgeclust.assignment import SOLVERS
 from edgeclust.errors import ConfigError
@@ -12,6 +13,7 @@ from edgeclust.train.methods import METHODS
 DEVICES = ("auto", "cpu", "cuda")
 BALANCES = ("subject", "batch")
 ALIGNMENTS = ("auto", "gravity", "none")
+PRIORS = ("uniform", "learned")
 
 LEAST = {
     "n_clusters": 2,
@@ -63,6 +65,9 @@ class TrainConfig:
     restarts: int = 3  # trainings from other weights; the lowest objective is kept
     balance: str = "subject"  # whose counts regularise: each subject's in a batch, or the batch's
     align: str = "auto"  # turn each session by gravity; auto: where the mount is rigid
+    # Expected shares of the clusters: "uniform", "learned" from the data, or one number for each
+    # cluster, above 0, kept as shares: cluster k has the k-th.
+    prior: str | tuple[float, ...] = "uniform"
     seed: int = 0
     device: str = "auto"
 
@@ -83,6 +88,16 @@ class TrainConfig:
                 raise ConfigError(
                     f"unknown {name} {getattr(self, name)!r}: known are {', '.join(known)}"
                 )
+        if self.solver != "greedy" and self.method != "hard":
+            raise ConfigError(f"solver {self.solver} is of method hard, got method {self.method}")
+        if isinstance(self.prior, str):
+            if self.prior not in PRIORS:
+                raise ConfigError(
+                    f"unknown prior {self.prior!r}: known are {', '.join(PRIORS)}, "
+                    "or one number for each cluster"
+                )
+        else:
+            object.__setattr__(self, "prior", _shares(self.prior, self.n_clusters))
 
     def check_windows(self, n_windows: int) -> None:
         """Refuse data of fewer windows than clusters.
@@ -97,3 +112,17 @@ class TrainConfig:
                 f"n_clusters should be at most the number of windows, {n_windows}, "
                 f"got {self.n_clusters}"
             )
+
+
+def _shares(prior: Collection[float], n_clusters: int) -> tuple[float, ...]:
+    """Return a given prior as shares that sum to 1, or say what is wrong with it."""
+    if len(prior) != n_clusters:
+        raise ConfigError(
+            f"prior should hold one number for each of the {n_clusters} clusters, got {len(prior)}"
+        )
+    for value in prior:
+        if not MEASURABLE[0] <= value <= MEASURABLE[1]:
+            raise ConfigError(f"prior should hold numbers above 0, from 1e-12 to 1e12, got {value}")
+    total = fsum(prior)
+    # Shares stay as they are to the last bit: a run's settings are read back equal.
+    return tuple(prior) if isclose(total, 1) else tuple(value / total for value in prior)

@@ -14,6 +14,7 @@ from edgeclust.alignment import RIGID_MOUNTS, GravityAlignment, align, fit_align
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError
+from edgeclust.train.alarms import warn_of_empty, warn_of_gap
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.metrics import clustering_metrics
@@ -42,9 +43,9 @@ class EpochReport:
     n_epochs : int
         How many are planned.
     loss : float
-        Mean cost of the assigned windows over the epoch, in nats.
+        What the method minimised, mean over the epoch, in nats per window.
     objective : float
-        The same with the count penalty of the batches, in nats per window.
+        The same with the method's penalty that no gradient passes: the counts' under ``hard``.
     sigma : float
         Scale of squared distances at the end.
     metrics : dict
@@ -53,6 +54,8 @@ class EpochReport:
         Of training in this epoch, scoring not counted.
     windows_per_s : float
         Windows trained on in a second.
+    prior : list of float, optional
+        Expected share of each cluster at the end, where it is learnt.
     """
 
     restart: int
@@ -64,10 +67,13 @@ class EpochReport:
     metrics: dict[str, Any]
     seconds: float
     windows_per_s: float
+    prior: list[float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return one flat object."""
         content = {k: v for k, v in vars(self).items() if k not in ("metrics", "n_epochs")}
+        if self.prior is None:
+            del content["prior"]
         return content | self.metrics
 
 
@@ -100,9 +106,9 @@ def train(
 ) -> TrainResult:
     """Train an encoder and its clusters; the labels of the data serve the reports alone.
 
-    Each step encodes a batch, assigns it with the method of `config`, takes the mean cost of the
-    assigned windows as the loss (no gradient passes the assignment) and makes one Adam step on
-    the encoder and the centroids. Counts start at zero in every batch and, unless `config` says
+    Each step encodes a batch, takes its loss from the method of `config` (``hard``: the mean cost
+    of the assigned windows; no gradient passes the assignment) and makes one Adam step on the
+    encoder and the centroids. Counts start at zero in every batch and, unless `config` says
     otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
     activity. Of the restarts, the one of the lowest objective in its last epoch is kept.
 
@@ -148,11 +154,14 @@ def train(
 
     kept: _Training | None = None
     objectives: list[float] = []
+    gap_is_wide = False
     for restart in range(config.restarts):
         training = _Training(dataset, config, restart)
         for epoch in range(1, n_epochs + 1):
             training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
             on_epoch(training.reports[-1])
+            if config.method == "hard" and not gap_is_wide:
+                gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
             if should_stop():
                 break
         objectives.append(training.reports[-1].objective)
@@ -161,6 +170,9 @@ def train(
         if should_stop():
             break
     assert kept is not None  # restarts and epochs are at least 1
+    n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
+    if n_empty and not gap_is_wide:
+        warn_of_empty(n_empty, config.n_clusters, config.method)
     model = TrainedModel.measured(
         dataset.card,
         kept.trainer.encoder.cpu().eval(),
@@ -195,6 +207,7 @@ class _Training:
 
     clusters: Clusters
     embedding: NDArray[np.float32]
+    block_size: float  # windows that share counts, mean over the last epoch
 
     def __init__(self, dataset: Dataset, config: TrainConfig, restart: int) -> None:
         self.dataset = dataset
@@ -211,15 +224,17 @@ class _Training:
         """Pass over the data once in a new order, or until a step says stop; then score."""
         dataset = self.dataset
         started = time.perf_counter()
-        losses, objectives, n_windows = [], [], 0
+        losses, objectives, n_windows, n_blocks = [], [], 0, 0
         for blocks in draw_batches(self.groups, batch_size, self.rng):
             loss, penalty = self.trainer.step(blocks)
             losses.append(loss)
             objectives.append(loss + penalty)
             n_windows += sum(len(block) for block in blocks)
+            n_blocks += len(blocks)
             if after_step():
                 break
         seconds = time.perf_counter() - started
+        self.block_size = n_windows / n_blocks
         self.clusters = self.trainer.clusters()
         self.embedding = embed(self.trainer.encoder, dataset)
         self.reports.append(
@@ -238,5 +253,6 @@ class _Training:
                 ),
                 seconds=seconds,
                 windows_per_s=n_windows / seconds,
+                prior=self.trainer.learned_prior,
             )
         )

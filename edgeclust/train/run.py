@@ -54,6 +54,8 @@ class Run:
         How it was trained.
     root : str, optional
         The folder of the data's official files; None where it was not given.
+    imbalance : int, optional
+        Which setting of `edgeclust.train.imbalance` made some classes rarer.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Run:
     card: AnyCard
     config: TrainConfig
     root: str | None = None
+    imbalance: int | None = None
 
     @classmethod
     def create(
@@ -73,6 +76,7 @@ class Run:
         data: str,
         hold_out: tuple[str, ...] = (),
         root: str | None = None,
+        imbalance: int | None = None,
         overwrite: bool = False,
         on_epoch: Callable[[EpochReport], None] = lambda report: None,
         on_step: Callable[[int, int], None] = lambda n_done, n_planned: None,
@@ -85,10 +89,10 @@ class Run:
         folder : Path
             Made here; may exist only when it is empty, or holds a run and `overwrite` is set.
         dataset : Dataset
-            What to train on, the held-out subjects already left out.
+            What to train on, the held-out subjects and what imbalance leaves out already gone.
         config : TrainConfig
             How to train.
-        data, hold_out, root
+        data, hold_out, root, imbalance
             See the class.
         overwrite : bool
             Replace the run that is there.
@@ -112,13 +116,14 @@ class Run:
         # What these settings cannot do to these data shows here, before the folder is touched.
         Trainer(dataset, config, seed=0)
         _make_folder(folder, overwrite)
-        run = cls(folder, data, hold_out, dataset.card, config, root)
+        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance)
         run._write_json(
             CONFIG,
             {
                 "data": data,
                 "root": root,
                 "hold_out": list(hold_out),
+                "imbalance": imbalance,
                 "card": dataset.card.to_json(),
                 "train": asdict(config),
                 "versions": library_versions(),
@@ -150,6 +155,7 @@ class Run:
                 "loss": last.loss,
                 "objective": last.objective,
                 "sigma": last.sigma,
+                **({} if last.prior is None else {"prior": last.prior}),
                 "n_parameters": count_parameters(result.model.encoder),
                 "n_skipped": dataset.n_skipped,
                 "alignment": alignment and alignment.to_json(),
@@ -179,6 +185,7 @@ class Run:
                 card=card_from_json(content["card"], str(folder / CONFIG)),
                 config=TrainConfig(**content["train"]),
                 root=content.get("root"),
+                imbalance=content.get("imbalance"),
             )
         except EdgeclustError:
             raise

@@ -6,16 +6,16 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from torch import nn
 
-from edgeclust.assignment import assign
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder
-from edgeclust.train.methods import METHODS
+from edgeclust.train.methods import METHODS, Costs, Method
+from edgeclust.train.methods.hard import hard
+from edgeclust.train.prior import LearnedPrior
 from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
@@ -47,6 +47,14 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
+def _initial_log_prior(config: TrainConfig) -> NDArray[np.float64]:
+    """Return the log of the given shares, or of even ones, which a learned prior starts from."""
+    if isinstance(config.prior, str):
+        return np.full(config.n_clusters, -math.log(config.n_clusters))
+    log_prior: NDArray[np.float64] = np.log(config.prior)
+    return log_prior
+
+
 class Trainer:
     """The encoder, the centroids, their scale, and the optimiser that moves them.
 
@@ -63,13 +71,15 @@ class Trainer:
     def __init__(self, dataset: Dataset, config: TrainConfig, seed: int) -> None:
         self.dataset = dataset
         self.device = pick_device(config.device)
-        self.assign = METHODS[config.method]
+        self.method: Method = METHODS[config.method]
         if config.method == "hard":
-            self.assign = partial(assign, solver=config.solver)
+            self.method = partial(hard, solver=config.solver)
         self.sigma = math.nan if config.sigma is None else config.sigma
         self.calibration = CalibratedSigma() if config.sigma is None else None
-        # Uniform: every cluster is expected to hold the same share of the windows.
-        self.log_prior = np.full(config.n_clusters, -math.log(config.n_clusters))
+        self.gap = 0.0  # mean cost gap of the last batch, in nats, under a fixed sigma
+        self.log_prior = _initial_log_prior(config)
+        learned = config.prior == "learned"
+        self.prior = LearnedPrior(config.n_clusters, len(dataset)) if learned else None
 
         evenly = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE)).astype(np.intp)
         sample = torch.from_numpy(dataset.gather(evenly))
@@ -95,9 +105,9 @@ class Trainer:
         )
 
     def step(self, blocks: list[NDArray[np.intp]]) -> tuple[float, float]:
-        """Learn from one batch; return its loss and its count penalty, in nats per window.
+        """Learn from one batch; return its loss and its penalty, in nats per window.
 
-        Counts start at zero in each block of the batch.
+        Each block of the batch is balanced by itself.
         """
         windows = torch.from_numpy(self.dataset.gather(np.concatenate(blocks)))
         embedding = self.encoder(windows.to(self.device))
@@ -111,17 +121,23 @@ class Trainer:
         if self.calibration is not None:
             target = target_gap(len(table) / len(blocks), len(self.log_prior))
             self.sigma = self.calibration.update(table, target)
+        else:
+            self.gap = float((table.mean(axis=1) - table.min(axis=1)).mean() / self.sigma)
         cost = table / self.sigma - self.log_prior
         edges = np.cumsum([len(block) for block in blocks])[:-1]
-        parts = [self.assign(part) for part in np.split(cost, edges)]
-        counts = np.array([np.bincount(part, minlength=len(self.log_prior)) for part in parts])
-        labels = np.concatenate(parts)
-        assigned = squared.gather(1, torch.from_numpy(labels).to(self.device)[:, None])
-        loss = assigned.mean() / self.sigma - self.log_prior[labels].mean()
+        costs = Costs(squared, self.sigma, self.log_prior, np.split(cost, edges))
+        loss, penalty, labels = self.method(costs)
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimizer.step()
-        return loss.item(), float(gammaln(counts + 1).sum() / len(labels))
+        if self.prior is not None:
+            self.log_prior = self.prior.update(labels)
+        return loss.item(), penalty
+
+    @property
+    def learned_prior(self) -> list[float] | None:
+        """Expected share of each cluster as it is now, where it is learnt."""
+        return None if self.prior is None else np.exp(self.log_prior).tolist()
 
     def clusters(self) -> Clusters:
         """Return the clusters as they are now."""

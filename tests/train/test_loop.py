@@ -7,7 +7,6 @@ import torch
 from edgeclust import Channel, ConfigError, Recording, WindowedDataset
 from edgeclust.train import EpochReport, TrainConfig, evaluate, train
 from edgeclust.train.batches import n_batches
-from edgeclust.train.trainer import Trainer
 
 from toy import TOY_CARD, toy_recordings
 
@@ -22,9 +21,11 @@ def test_three_activities_are_found_without_labels(toy_dataset: WindowedDataset)
 
 def test_the_exact_solver_trains_as_well(toy_dataset: WindowedDataset) -> None:
     config = replace(QUICK, solver="exact")
-    cost = np.array([[0.0, 0.5], [0.01, 10.0]])  # where greedy, and none, take cluster 0 twice
-    assert Trainer(toy_dataset, config, seed=0).assign(cost).tolist() == [1, 0]
-    assert train(toy_dataset, config).reports[-1].metrics["acc"] > 0.95
+    exact, greedy = train(toy_dataset, config), train(toy_dataset, QUICK)
+    assert exact.reports[-1].metrics["acc"] > 0.95
+    assert exact.objectives != greedy.objectives
+    with pytest.raises(ConfigError, match="solver exact is of method hard, got method none"):
+        replace(config, method="none")
 
 
 def test_labels_change_nothing_that_is_learnt(toy_dataset: WindowedDataset) -> None:
@@ -161,8 +162,8 @@ def test_the_scale_of_the_data_changes_nothing() -> None:
         ({"sigma": 0.0}, "sigma should be above 0, from 1e-12 to 1e12, got 0.0"),
         ({"sigma": float("nan")}, "sigma should be above 0, from 1e-12 to 1e12, got nan"),
         ({"sigma": 1e-320}, "sigma should be above 0, from 1e-12 to 1e12, got 1e-320"),
-        ({"method": "soft"}, "unknown method 'soft': known are hard, none"),
         ({"encoder": "lstm"}, "unknown encoder 'lstm': known are auto, filterbank, conv, conv2d"),
+        ({"method": "soft"}, "unknown method 'soft': known are hard, none, ent, ss, sinkhorn, ckm"),
         ({"device": "tpu"}, "unknown device 'tpu': known are auto, cpu, cuda"),
     ],
 )

@@ -138,6 +138,55 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
     assert json.loads(trained.stdout)["n_skipped"] == 2
 
 
+def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) -> None:
+    shares = tmp_path / "prior.txt"
+    shares.write_text("2\n1\n1\n")
+    for name, prior in (("numbers", "0.5,0.25,0.25"), ("file", shares)):
+        out = tmp_path / name
+        assert run("train", folder, "--out", out, "--prior", prior, *QUICK).exit_code == 0
+        assert json.loads((out / "config.json").read_text())["train"]["prior"] == [0.5, 0.25, 0.25]
+        run("export", out)
+    inspected = json.loads(run("inspect", tmp_path / "file.onnx", "--json").stdout)
+    assert inspected["prior"] == pytest.approx([0.5, 0.25, 0.25])
+    one, two = ((tmp_path / n / "model.safetensors").read_bytes() for n in ("numbers", "file"))
+    assert one == two
+
+
+def test_a_learned_prior_is_said(folder: Path, out: Path) -> None:
+    trained = run("train", folder, "--out", out, "--prior", "learned", *QUICK, "--json")
+    assert len(json.loads(trained.stdout)["prior"]) == 3
+
+
+def test_imbalanced_windows_are_scored_again(folder: Path, out: Path) -> None:
+    trained = run("train", folder, "--out", out, "--imbalance", 3, *QUICK, "--json")
+    summary = json.loads(trained.stdout)
+    config = json.loads((out / "config.json").read_text())
+    assert config["imbalance"] == 3
+    prior = config["train"]["prior"]
+    assert prior == sorted(prior, reverse=True)  # the true shares, rarer and rarer
+    assert summary["n_windows"] < 300
+    evaluated = json.loads(run("evaluate", out, "--json").stdout)
+    for key in ("n_windows", "acc", "kl_star"):
+        assert evaluated[key] == summary[key]
+    assert "hands the shares of 3 classes to 4 clusters" in fails_with(
+        run("train", folder, "--out", out.with_name("k"), "--imbalance", 3, "--n-clusters", 4)
+    )
+    uniform = ["--imbalance", 3, "--n-clusters", 4, "--prior", "uniform", *QUICK]
+    assert run("train", folder, "--out", out.with_name("k"), *uniform).exit_code == 0
+
+
+def test_a_sigma_too_small_and_clusters_that_died_are_said_once(folder: Path, out: Path) -> None:
+    small = run("train", folder, "--out", out, "--sigma", "1e-3", *QUICK)
+    assert small.stderr.count("use --sigma auto or a larger sigma") == 1
+    assert "had no window" not in small.stderr  # the same said twice
+    arguments = ["--n-clusters", 30, "--method", "none", *QUICK]
+    dead = run("train", folder, "--out", out.with_name("dead"), *arguments)
+    assert dead.stderr.count("clusters had no window through the last epoch: use --method") == 1
+    fine = run("train", folder, "--out", out.with_name("fine"), *LONG, "--restarts", 1)
+    assert "had no window" not in fine.stderr
+    assert "cost gaps" not in fine.stderr
+
+
 def test_data_are_listed_and_shown() -> None:
     names = ["cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled", "watch"]
     assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
@@ -166,8 +215,15 @@ def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path) -> None:
         (["--sigma", "0"], "sigma should be above 0, from 1e-12 to 1e12, got 0.0"),
         (["--sigma", "-2"], "sigma should be above 0, from 1e-12 to 1e12, got -2.0"),
         (["--sigma", "big"], "sigma should be a number above 0 or 'auto', got 'big'"),
-        (["--method", "soft"], "unknown method 'soft': known are hard, none"),
         (["--solver", "best"], "unknown solver 'best': known are greedy, exact"),
+        (
+            ["--method", "soft"],
+            "unknown method 'soft': known are hard, none, ent, ss, sinkhorn, ckm",
+        ),
+        (["--prior", "even"], "prior should be 'uniform', 'learned', numbers as in 0.5,0.3,0.2"),
+        (["--prior", "0.5,0.5"], "prior should hold one number for each of the 3 clusters, got 2"),
+        (["--prior", "1,1,0"], "prior should hold numbers above 0, from 1e-12 to 1e12, got 0.0"),
+        (["--imbalance", "4"], "imbalance should be 1, 2 or 3, got 4"),
         (["--encoder", "lstm"], "unknown encoder 'lstm'"),
         (["--balance", "none"], "unknown balance 'none': known are subject, batch"),
         (["--window", "0"], "window should be at least 1 sample, got 0"),

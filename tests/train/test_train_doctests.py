@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-PACKAGES = ["edgeclust.train", "edgeclust.har_data", "edgeclust.export"]
+PACKAGES = ["edgeclust.train", "edgeclust.train.methods", "edgeclust.har_data", "edgeclust.export"]
 MODULES = [
     f"{package}.{module.name}"
     for package in PACKAGES
