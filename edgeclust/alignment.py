@@ -16,14 +16,14 @@ from edgeclust.errors import DataError
 RIGID_MOUNTS = ("waist", "chest", "thigh")
 """Where a sensor's mean direction under gravity is the same for everybody who wears it alike."""
 
-MOVING_G = 0.12
-"""Standard deviation of the acceleration's norm within a window, in g, beyond which it moves."""
+MOVING = 0.12
+"""Standard deviation of the acceleration's norm, over its mean (about 1 g), that is movement."""
 
 SUSTAINED_S = 6.0
 """Seconds that movement has to last before its windows tell where gravity is."""
 
-PER_G = {"g": 1.0, "mg": 1000.0, "m/s2": 9.80665, "m/s^2": 9.80665, "m/s²": 9.80665}
-"""Units of acceleration, and how many of each make one g."""
+ACCELERATION = ("g", "mg", "m/s2", "m/s^2", "m/s²")
+"""Units of acceleration."""
 
 TURNING = ("rad/s", "deg/s", "dps", "°/s")
 """Units of angular rate."""
@@ -39,13 +39,10 @@ class Unit:
         Indices of the accelerometer's x, y and z.
     rotation : tuple of int
         Indices of the gyroscope's x, y and z; empty where there is none.
-    per_g : float
-        How many of the accelerometer's units make one g.
     """
 
     acceleration: tuple[int, ...]
     rotation: tuple[int, ...]
-    per_g: float
 
 
 def find_units(channels: Sequence[Channel]) -> tuple[Unit, ...]:
@@ -69,14 +66,14 @@ def find_units(channels: Sequence[Channel]) -> tuple[Unit, ...]:
     >>> from edgeclust import Channel
     >>> from edgeclust.alignment import find_units
     >>> find_units([*(Channel(f"a{axis}", "g") for axis in "xyz"), Channel("pulse", "1/min")])
-    (Unit(acceleration=(0, 1, 2), rotation=(), per_g=1.0),)
+    (Unit(acceleration=(0, 1, 2), rotation=()),)
     """
     names = ", ".join(map(str, channels))
-    accelerometers = [triple for unit in PER_G for triple in _triples(channels, unit)]
+    accelerometers = [triple for unit in ACCELERATION for triple in _triples(channels, unit)]
     gyroscopes = [triple for unit in TURNING for triple in _triples(channels, unit)]
     if not accelerometers:
         raise DataError(
-            f"gravity alignment needs x, y and z of an accelerometer in {', '.join(PER_G)}, "
+            f"gravity alignment needs x, y and z of an accelerometer in {', '.join(ACCELERATION)}, "
             f"got the channels {names}: use --align none"
         )
     if gyroscopes and len(gyroscopes) != len(accelerometers):
@@ -86,7 +83,7 @@ def find_units(channels: Sequence[Channel]) -> tuple[Unit, ...]:
         )
     rotations = sorted(gyroscopes) or [()] * len(accelerometers)
     return tuple(
-        Unit(triple, rotation, PER_G[channels[triple[0]].unit])
+        Unit(triple, rotation)
         for triple, rotation in zip(sorted(accelerometers), rotations, strict=True)
     )
 
@@ -147,7 +144,7 @@ class GravityEstimate:
         for index, unit in enumerate(self.units):
             acceleration = window[list(unit.acceleration)].astype(np.float64)
             norm = np.sqrt((acceleration * acceleration).sum(axis=0))
-            moving = norm.std() > MOVING_G * unit.per_g
+            moving = norm.std() > MOVING * norm.mean()
             self._in_a_row[index] = self._in_a_row[index] + 1 if moving else 0
             if self._in_a_row[index] >= self.n_in_a_row:
                 self.total[index] += acceleration.mean(axis=1)
@@ -184,7 +181,7 @@ class GravityAlignment:
 
     >>> import numpy as np
     >>> from edgeclust.alignment import GravityAlignment, Unit
-    >>> alignment = GravityAlignment((Unit((0, 1, 2), (), 1.0),), ((0.0, 0.0, 1.0),))
+    >>> alignment = GravityAlignment((Unit((0, 1, 2), ()),), ((0.0, 0.0, 1.0),))
     >>> matrix = alignment.matrix(np.array([[0.0, 0.0, -1.02]]), n_channels=3)
     >>> (matrix @ [0.0, 0.0, -1.02]).round(6).tolist()
     [0.0, 0.0, 1.0]
@@ -250,7 +247,6 @@ class GravityAlignment:
             Unit(
                 tuple(int(index) for index in unit["acceleration"]),
                 tuple(int(index) for index in unit["rotation"]),
-                float(unit["per_g"]),
             )
             for unit in content["units"]
         )

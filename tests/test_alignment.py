@@ -17,7 +17,7 @@ from edgeclust.alignment import (
 
 from toy import TOY_CARD, toy_recordings
 
-ONE_UNIT = (Unit((0, 1, 2), (), 1.0),)
+ONE_UNIT = (Unit((0, 1, 2), ()),)
 
 
 def channels(names: str, unit: str) -> list[Channel]:
@@ -44,13 +44,13 @@ def test_every_accelerometer_is_found_with_its_gyroscope() -> None:
         *channels("foot_gyro_x foot_gyro_y foot_gyro_z", "rad/s"),
     ]
     assert find_units(names) == (
-        Unit((0, 1, 2), (3, 4, 5), 1.0),
-        Unit((7, 8, 9), (10, 11, 12), 1.0),
+        Unit((0, 1, 2), (3, 4, 5)),
+        Unit((7, 8, 9), (10, 11, 12)),
     )
 
 
 def test_axes_may_come_in_any_order_and_any_unit() -> None:
-    assert find_units(channels("Z-acc Y-acc X-acc", "mg")) == (Unit((2, 1, 0), (), 1000.0),)
+    assert find_units(channels("Z-acc Y-acc X-acc", "mg")) == (Unit((2, 1, 0), ()),)
 
 
 def test_channels_without_three_axes_are_refused() -> None:
@@ -75,7 +75,7 @@ def test_a_tilted_sensor_is_turned_back() -> None:
 
 
 def test_a_gyroscope_is_turned_and_not_scaled() -> None:
-    alignment = GravityAlignment((Unit((0, 1, 2), (3, 4, 5), 1.0),), ((0.0, 0.0, 1.0),))
+    alignment = GravityAlignment((Unit((0, 1, 2), (3, 4, 5)),), ((0.0, 0.0, 1.0),))
     matrix = alignment.matrix(np.array([[0.0, 2.0, 0.0]]), n_channels=7)
     np.testing.assert_allclose(matrix[:3, :3], matrix[3:6, 3:6] / 2, atol=1e-6)
     np.testing.assert_allclose(matrix[3:6, 3:6] @ [0, 1, 0], [0, 0, 1], atol=1e-6)

@@ -47,7 +47,7 @@ def test_the_clusters_label_with_the_prior() -> None:
         (
             {
                 "alignment": {
-                    "units": [{"acceleration": [0, 1, 2], "rotation": [], "per_g": 1}],
+                    "units": [{"acceleration": [0, 1, 2], "rotation": []}],
                     "reference": [[0, 0, 1]],
                 }
             },

@@ -56,7 +56,7 @@ class FilterBank(nn.Module):
 
     SECONDS = 1.28
     N_BANDS = 12  # up to 9.4 Hz: limbs hardly move faster
-    POWER_FLOOR = 1e-4  # in squared standard deviations, so that silence has a logarithm
+    POWER_FLOOR = 1e-2  # in squared standard deviations: what trembles at rest tells nothing
 
     kernel: Tensor
 

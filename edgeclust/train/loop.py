@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,12 @@ N_STEPS = 600
 
 MIN_EPOCHS = 5
 """Passes over the data that it makes at least then."""
+
+ROUNDS = (0.25, 0.5)
+"""Shares of the epochs after which the half of the restarts with the higher objective stops."""
+
+JUDGED_STEPS = 40
+"""Steps, about, that an objective is averaged over before restarts are compared by it."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,8 @@ class TrainResult:
     reports : list of EpochReport
         Of that restart.
     objectives : list of float
-        Objective of each restart in its last epoch; the lowest was kept.
+        Objective of each restart when it ended, over its last 40 steps or so. Of those that ran
+        to the end the lowest was kept; the others were stopped early.
     """
 
     model: TrainedModel
@@ -110,7 +117,11 @@ def train(
     of the assigned windows; no gradient passes the assignment) and makes one Adam step on the
     encoder and the centroids. Counts start at zero in every batch and, unless `config` says
     otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
-    activity. Of the restarts, the one of the lowest objective in its last epoch is kept.
+    activity.
+
+    Restarts are a tournament: all train for a quarter of the epochs, the half of lower objective
+    for another quarter, the half of those to the end, and the lowest is kept. So 8 restarts cost
+    as much as 4 whole trainings.
 
     Parameters
     ----------
@@ -143,7 +154,8 @@ def train(
         dataset = align(dataset, alignment)
     n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
     n_epochs = config.epochs or max(MIN_EPOCHS, math.ceil(N_STEPS / n_steps))
-    n_planned = config.restarts * n_epochs * n_steps
+    rounds = list(_plan_rounds(config.restarts, n_epochs))
+    n_planned = sum(n_alive * (stop - start) for n_alive, start, stop in rounds) * n_steps
     n_done = 0
 
     def count_step() -> bool:
@@ -152,24 +164,23 @@ def train(
         on_step(n_done, n_planned)
         return should_stop()
 
-    kept: _Training | None = None
-    objectives: list[float] = []
+    trainings = [_Training(dataset, config, restart) for restart in range(config.restarts)]
     gap_is_wide = False
-    for restart in range(config.restarts):
-        training = _Training(dataset, config, restart)
-        for epoch in range(1, n_epochs + 1):
-            training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
-            on_epoch(training.reports[-1])
-            if config.method == "hard" and not gap_is_wide:
-                gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
+    for n_alive, start, stop in rounds:
+        # Those that ended with less than the others come last; the sort is stable.
+        standing = sorted(trainings, key=lambda training: (-training.n_epochs, training.objective))
+        for training in standing[:n_alive]:
+            for epoch in range(start + 1, stop + 1):
+                if should_stop() and training.reports:
+                    break
+                training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
+                on_epoch(training.reports[-1])
+                if config.method == "hard" and not gap_is_wide:
+                    gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
             if should_stop():
                 break
-        objectives.append(training.reports[-1].objective)
-        if kept is None or objectives[-1] < kept.reports[-1].objective:
-            kept = training
-        if should_stop():
-            break
-    assert kept is not None  # restarts and epochs are at least 1
+    trained = [training for training in trainings if training.reports]
+    kept = min(trained, key=lambda training: (-training.n_epochs, training.objective))
     n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
     if n_empty and not gap_is_wide:
         warn_of_empty(n_empty, config.n_clusters, config.method)
@@ -180,7 +191,16 @@ def train(
         kept.embedding,
         alignment,
     )
-    return TrainResult(model, kept.reports, objectives)
+    return TrainResult(model, kept.reports, [training.objective for training in trained])
+
+
+def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the rounds of the tournament: how many train, after which epoch, to which."""
+    start, n_alive = 0, n_restarts
+    for stop in [*(math.ceil(share * n_epochs) for share in ROUNDS), n_epochs]:
+        if stop > start:
+            yield n_alive, start, stop
+            start, n_alive = stop, -(-n_alive // 2)
 
 
 def _choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
@@ -212,11 +232,25 @@ class _Training:
     def __init__(self, dataset: Dataset, config: TrainConfig, restart: int) -> None:
         self.dataset = dataset
         self.restart = restart
+        self.n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
         whole_batch = np.zeros(len(dataset), np.intp)
         self.groups = dataset.groups if config.balance == "subject" else whole_batch
         self.rng = np.random.default_rng([config.seed, restart])
         self.trainer = Trainer(dataset, config, seed=int(self.rng.integers(2**63)))
         self.reports: list[EpochReport] = []
+
+    @property
+    def n_epochs(self) -> int:
+        """How many epochs it has run."""
+        return len(self.reports)
+
+    @property
+    def objective(self) -> float:
+        """Mean of the last steps; infinite before the first."""
+        if not self.reports:
+            return math.inf
+        n_epochs = -(-JUDGED_STEPS // self.n_steps)
+        return float(np.mean([report.objective for report in self.reports[-n_epochs:]]))
 
     def run_epoch(
         self, epoch: int, n_epochs: int, batch_size: int, after_step: Callable[[], bool]
