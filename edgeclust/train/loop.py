@@ -29,7 +29,7 @@ N_STEPS = 600
 MIN_EPOCHS = 5
 """Passes over the data that it makes at least then."""
 
-ROUNDS = (0.25, 0.5)
+ROUNDS = (0.5, 0.75)
 """Shares of the epochs after which the half of the restarts with the higher objective stops."""
 
 JUDGED_STEPS = 40
@@ -119,9 +119,9 @@ def train(
     otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
     activity.
 
-    Restarts are a tournament: all train for a quarter of the epochs, the half of lower objective
-    for another quarter, the half of those to the end, and the lowest is kept. So 8 restarts cost
-    as much as 4 whole trainings.
+    Restarts are a tournament: all train for half of the epochs, the half of them with the lower
+    objective for another quarter, the half of those to the end, and the lowest is kept. So 6
+    restarts cost as much as 4.25 whole trainings.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from edgeclust.train.encoders import Standardize, build_encoder, count_parameter
 
 from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images
 
-QUICK = TrainConfig(n_clusters=3, epochs=10, batch_size=30, restarts=1, seed=1)
+QUICK = TrainConfig(n_clusters=3, epochs=10, batch_size=30, restarts=1, seed=1, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")

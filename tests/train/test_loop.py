@@ -68,13 +68,40 @@ def test_training_leaves_the_callers_random_numbers_alone(toy_dataset: WindowedD
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_restart_of_the_lowest_objective_is_kept(toy_dataset: WindowedDataset) -> None:
+def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
+    toy_dataset: WindowedDataset,
+) -> None:
     reports: list[EpochReport] = []
-    result = train(toy_dataset, replace(QUICK, epochs=2, restarts=3), on_epoch=reports.append)
-    last = [report.objective for report in reports if report.epoch == 2]
-    assert result.objectives == last
-    assert result.reports[-1].objective == min(last)
-    assert [report.restart for report in reports] == [0, 0, 1, 1, 2, 2]
+    planned: set[int] = set()
+    config = replace(QUICK, epochs=8, batch_size=8, restarts=5)  # 43 steps an epoch: each judges
+    result = train(
+        toy_dataset, config, on_epoch=reports.append, on_step=lambda _, n: planned.add(n)
+    )
+    by_epoch = {
+        epoch: {r.restart: r.objective for r in reports if r.epoch == epoch} for epoch in (4, 6, 8)
+    }
+    assert [len(objectives) for objectives in by_epoch.values()] == [5, 3, 2]
+    for before, after in ((4, 6), (6, 8)):
+        best = sorted(by_epoch[before], key=by_epoch[before].__getitem__)
+        assert set(by_epoch[after]) == set(best[: len(by_epoch[after])])
+    final = by_epoch[8]
+    assert result.reports[-1].restart == min(final, key=final.__getitem__)
+    assert len(result.reports) == 8
+    assert min(result.objectives) == result.reports[-1].objective
+    assert planned == {(5 * 4 + 3 * 2 + 2 * 2) * n_batches(len(toy_dataset), 8)}
+
+
+def test_a_training_that_is_stopped_keeps_the_restart_that_came_furthest(
+    toy_dataset: WindowedDataset,
+) -> None:
+    reports: list[EpochReport] = []
+    config = replace(QUICK, epochs=8, restarts=4)
+    result = train(
+        toy_dataset, config, on_epoch=reports.append, should_stop=lambda: len(reports) >= 17
+    )
+    furthest = max(reports, key=lambda report: report.epoch)
+    assert result.reports[-1] == furthest
+    assert furthest.epoch > 4
 
 
 def test_the_report_is_of_the_model_that_is_returned(toy_dataset: WindowedDataset) -> None:

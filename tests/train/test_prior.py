@@ -88,7 +88,7 @@ def test_a_learned_prior_averages_over_passes_not_batches() -> None:
 def test_a_learned_prior_comes_nearer_to_the_true_shares_and_no_cluster_dies(
     imbalanced: WindowedDataset,
 ) -> None:
-    config = replace(QUICK, epochs=25, batch_size=96)
+    config = replace(QUICK, epochs=25, batch_size=96, learning_rate=1e-3)
     scores: dict[str, list[float]] = {"uniform": [], "learned": []}
     for seed in range(3):
         for prior, kl_star in scores.items():

@@ -75,16 +75,17 @@ def test_a_rigid_mount_without_movement_trains_unaligned_and_says_so(
         train(dataset, replace(QUICK, align="gravity"))
 
 
-def test_metrics_have_a_line_for_each_epoch_of_each_restart(run: Run) -> None:
+def test_metrics_have_a_line_for_each_epoch_that_each_restart_ran(run: Run) -> None:
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
-    assert [(line["restart"], line["epoch"]) for line in lines] == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    kept = run.summary()["restart"]
+    assert [(line["restart"], line["epoch"]) for line in lines] == [(0, 1), (1, 1), (kept, 2)]
     assert [line["restart"] for line in run.metrics()] == [run.summary()["restart"]] * 2
 
 
 def test_the_summary_reports_the_last_epoch_of_the_kept_restart(run: Run) -> None:
     summary = run.summary()
     assert summary["finished"]
-    assert summary["objective"] == min(summary["restart_objectives"])
+    assert len(summary["restart_objectives"]) == QUICK.restarts
     for key in SCORES:
         assert summary[key] == run.metrics()[-1][key]
 
