@@ -29,9 +29,9 @@ LAP_CELLS = 12_000_000
 
 
 def assign_by_loops(cost: Floats) -> NDArray[np.intp]:
-    """Assign greedily as defined: look at every pair of a free window and a cluster, each time.
+    """Assign greedily word for word: price every pair of a free window and a cluster, each time.
 
-    Python's own loops over lists of floats, O(n_windows ** 2 * n_clusters).
+    Python's own loops over lists of floats, O(n_windows ** 2 * n_clusters), a logarithm a pair.
     """
     rows = cost.tolist()
     n_windows, n_clusters = cost.shape
@@ -39,11 +39,10 @@ def assign_by_loops(cost: Floats) -> NDArray[np.intp]:
     labels = np.empty(n_windows, dtype=np.intp)
     counts = [0] * n_clusters
     while free:
-        penalty = [math.log(count + 1) for count in counts]
         lowest = math.inf
         for i in free:
             for k, value in enumerate(rows[i]):
-                price = value + penalty[k]
+                price = value + math.log(counts[k] + 1)
                 if price < lowest:
                     lowest, window, cluster = price, i, k
         labels[window] = cluster
