@@ -21,7 +21,7 @@ from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import TrainedModel, embed
 from edgeclust.train.trainer import Trainer
 
-LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 N_STEPS = 600
 """Steps that a training makes at least when its epochs are not given."""
@@ -166,21 +166,14 @@ def train(
 
     trainings = [_Training(dataset, config, restart) for restart in range(config.restarts)]
     gap_is_wide = False
-    for n_alive, start, stop in rounds:
-        # Those that ended with less than the others come last; the sort is stable.
-        standing = sorted(trainings, key=lambda training: (-training.n_epochs, training.objective))
-        for training in standing[:n_alive]:
-            for epoch in range(start + 1, stop + 1):
-                if should_stop() and training.reports:
-                    break
-                training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
-                on_epoch(training.reports[-1])
-                if config.method == "hard" and not gap_is_wide:
-                    gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
-            if should_stop():
-                break
-    trained = [training for training in trainings if training.reports]
-    kept = min(trained, key=lambda training: (-training.n_epochs, training.objective))
+    for training, epoch in _tournament(trainings, rounds):
+        training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
+        on_epoch(training.reports[-1])
+        if config.method == "hard" and not gap_is_wide:
+            gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
+        if should_stop():
+            break
+    kept = _standing(trainings)[0]
     n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
     if n_empty and not gap_is_wide:
         warn_of_empty(n_empty, config.n_clusters, config.method)
@@ -191,7 +184,8 @@ def train(
         kept.embedding,
         alignment,
     )
-    return TrainResult(model, kept.reports, [training.objective for training in trained])
+    objectives = [training.objective for training in trainings if training.reports]
+    return TrainResult(model, kept.reports, objectives)
 
 
 def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:
@@ -201,6 +195,21 @@ def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int
         if stop > start:
             yield n_alive, start, stop
             start, n_alive = stop, -(-n_alive // 2)
+
+
+def _tournament(
+    trainings: "list[_Training]", rounds: list[tuple[int, int, int]]
+) -> "Iterator[tuple[_Training, int]]":
+    """Yield which restart is to run which epoch next, as those before have come out."""
+    for n_alive, start, stop in rounds:
+        for training in _standing(trainings)[:n_alive]:
+            for epoch in range(start + 1, stop + 1):
+                yield training, epoch
+
+
+def _standing(trainings: "list[_Training]") -> "list[_Training]":
+    """Sort by objective; those that ran fewer epochs come after those that ran more."""
+    return sorted(trainings, key=lambda training: (-training.n_epochs, training.objective))
 
 
 def _choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
@@ -218,7 +227,7 @@ def _choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
     except DataError as error:
         if name == "gravity":
             raise
-        LOGGER.warning("trained without alignment: %s", error)
+        logger.warning("trained without alignment: %s", error)
         return None
 
 

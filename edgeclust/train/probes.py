@@ -16,9 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.train.leaks import check_disjoint
-
-N_FOLDS = 5
-"""Folds, where there are as many subjects."""
+from edgeclust.train.settings import N_FOLDS
 
 N_NEIGHBOURS = 10
 """Neighbours that vote, as in the paper's code."""

@@ -19,7 +19,7 @@ SETTINGS = {
 """What each setting trains on and scores, by name."""
 
 N_FOLDS = 5
-"""Folds of ``k-fold``, where there are as many subjects."""
+"""Folds of ``k-fold`` and of the probes, where there are as many subjects."""
 
 
 @dataclass(frozen=True)

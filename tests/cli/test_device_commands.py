@@ -11,25 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
 from edgeclust import Labeler
 from edgeclust.cli import app
 
+from command import fails_with, run
 from toy import toy_recordings
 
 STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
-
-
-def run(*arguments: object, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
-
-
-def fails_with(result: Result) -> str:
-    """Return the one line that a failed command said."""
-    assert result.exit_code == 1
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 def as_csv(samples: np.ndarray) -> str:

@@ -5,16 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
 from edgeclust import ArrayDataset, DataError, Labeler, ModelFileError
-from edgeclust.cli import app
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.export import export_model
 from edgeclust.model_file import ModelMetadata
 from edgeclust.train import IMAGE_ENCODERS, TrainConfig, TrainedModel, train
 from edgeclust.train.model import embed
 
+from command import fails_with, run
 from toy import TOY_IMAGE_CARD, toy_images
 
 IMAGES, LABELS = toy_images(90)
@@ -24,17 +23,6 @@ SQUARES = ArrayDataset(TOY_IMAGE_CARD, IMAGES, LABELS)
 def trained(encoder: str) -> TrainedModel:
     config = TrainConfig(n_clusters=3, epochs=8, batch_size=30, restarts=1, encoder=encoder)
     return train(SQUARES, config).model
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def fails_with(result: Result) -> str:
-    """Return the one line that a failed command said."""
-    assert result.exit_code == 1, result.output
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 @pytest.fixture(scope="module")

@@ -10,27 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
 from edgeclust import ArrayDataset, Recording
-from edgeclust.cli import app
 from edgeclust.har_data import READERS, open_dataset, write_recordings_folder
 
+from command import fails_with, run
 from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings
 
 LONG = ["--epochs", "20", "--batch-size", "32"]
 QUICK = ["--epochs", "2", "--batch-size", "32", "--restarts", "1"]
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def fails_with(result: Result) -> str:
-    """Return the one line that a failed command said."""
-    assert result.exit_code == 1, result.output
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 @pytest.fixture
