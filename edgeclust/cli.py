@@ -363,7 +363,11 @@ def reproduce(
     ] = "",
     seeds: Annotated[str, typer.Option(help="Seeds, as in 0,1,2.")] = "",
     settings: Annotated[
-        str, typer.Option(help="'pooled', 'per-subject', 'k-fold' and 'loso', as in pooled,loso.")
+        str,
+        typer.Option(
+            help="'pooled', 'per-subject', 'k-fold', 'loso', 'hold-out' and 'imbalance-1' to -3, "
+            "as in pooled,loso."
+        ),
     ] = "",
     grid: Annotated[
         Path | None,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,9 @@ class Dataset(Protocol):
     def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the windows of some indices, of shape (n, n_channels, *shape)."""
 
+    def select(self, indices: NDArray[np.intp]) -> Self:
+        """Return the data set of the windows of some indices."""
+
 
 class WindowedDataset:
     """Windows over whole recordings, cut when they are gathered.
@@ -85,8 +88,6 @@ class WindowedDataset:
         Class of each window, -1 where unknown.
     groups : str array of shape (n_windows,)
         Subject of each window.
-    n_skipped : int
-        Windows left out for NaN or infinity.
 
     Raises
     ------
@@ -126,7 +127,7 @@ class WindowedDataset:
             _finite_windows(recording.signal, starts, length)
             for recording, starts in zip(recordings, cuts, strict=True)
         ]
-        self.n_skipped = sum(int((~finite).sum()) for finite in usable)
+        self._skipped = np.array([np.count_nonzero(~finite) for finite in usable], np.intp)
         kept = [starts[finite] for starts, finite in zip(cuts, usable, strict=True)]
         if not any(len(starts) for starts in kept):
             raise DataError(self._why_empty())
@@ -139,6 +140,11 @@ class WindowedDataset:
     def __len__(self) -> int:
         """Return how many windows there are."""
         return len(self.starts)
+
+    @property
+    def n_skipped(self) -> int:
+        """Windows that were left out for NaN or infinity."""
+        return int(self._skipped.sum())
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:
@@ -205,7 +211,7 @@ class WindowedDataset:
         return other
 
     def select_subjects(self, subjects: Sequence[str]) -> "WindowedDataset":
-        """Return the data set of some subjects' recordings, cut alike.
+        """Return the data set of some subjects' recordings and the windows that are of them.
 
         Parameters
         ----------
@@ -215,7 +221,7 @@ class WindowedDataset:
         Raises
         ------
         DataError
-            If a subject is not in the data.
+            If a subject is not in the data, or none of their recordings has a window.
         """
         unknown = sorted(set(subjects) - set(self.subjects))
         if unknown:
@@ -223,8 +229,15 @@ class WindowedDataset:
                 f"no subject {', '.join(unknown)} in {self.card.name!r}; "
                 f"there are {', '.join(self.subjects)}"
             )
-        recordings = [r for r in self.recordings if r.subject in subjects]
-        return WindowedDataset(self.card, recordings)
+        part = copy(self)
+        kept = np.flatnonzero([recording.subject in subjects for recording in self.recordings])
+        part.recordings = [self.recordings[i] for i in kept.tolist()]
+        part._skipped = self._skipped[kept]
+        mine = np.flatnonzero(np.isin(self.recording_indices, kept))
+        if not len(mine):
+            raise DataError(part._why_empty())
+        part.recording_indices = np.searchsorted(kept, self.recording_indices)
+        return part.select(mine)
 
     def split_subjects(
         self, held_out: Sequence[str]

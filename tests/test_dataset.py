@@ -104,6 +104,24 @@ def test_subjects_are_selected_with_the_same_windows() -> None:
         dataset.select_subjects(["2", "9"])
 
 
+def test_subjects_of_a_selection_have_its_windows_alone() -> None:
+    dataset = WindowedDataset(TOY_CARD, toy_recordings(), window=20, stride=10)
+    indices = np.arange(1, len(dataset), 3)
+    part = dataset.select(indices).select_subjects(["1", "3"])
+    mine = indices[np.isin(dataset.groups[indices], ["1", "3"])]
+    np.testing.assert_array_equal(part.groups, dataset.groups[mine])
+    np.testing.assert_array_equal(part.labels, dataset.labels[mine])
+    np.testing.assert_array_equal(part.gather(np.arange(len(part))), dataset.gather(mine))
+
+
+def test_skipped_windows_go_with_their_subjects() -> None:
+    broken = ramp(40, "1")
+    broken.signal[0, 5] = np.nan
+    dataset = WindowedDataset(CARD, [broken, ramp(40, "2")])
+    assert dataset.n_skipped == dataset.select_subjects(["1"]).n_skipped > 0
+    assert dataset.select_subjects(["2"]).n_skipped == 0
+
+
 def test_subjects_are_sorted_as_numbers() -> None:
     recordings = [ramp(8, subject) for subject in ("10", "9", "1")]
     assert WindowedDataset(CARD, recordings).subjects == ["1", "9", "10"]

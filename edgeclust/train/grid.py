@@ -5,7 +5,7 @@ import json
 import time
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from importlib.resources import files
 from types import NoneType, UnionType
@@ -330,10 +330,14 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
     """
     started = time.perf_counter()
     config = cell.config(dataset.card)
-    parts = [
-        _run_kmeans(part, config) if cell.method == KMEANS else _run_training(part, config)
-        for part in split(dataset, cell.setting, cell.seed)
-    ]
+    parts = []
+    for part in split(dataset, cell.setting, cell.seed):
+        if cell.method == KMEANS:
+            parts.append(_run_kmeans(part, config))
+        elif part.prior is None or "prior" in cell.train:
+            parts.append(_run_training(part, config))
+        else:
+            parts.append(_run_training(part, replace(config, prior=part.prior)))
     weighted = [(int(np.sum(part["confusion"])), part["scores"]) for part in parts]
     seconds = round(time.perf_counter() - started, 3)
     return {"scores": pool_scores(weighted), "parts": parts, "seconds": seconds}

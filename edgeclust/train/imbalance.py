@@ -1,6 +1,6 @@
 """Make classes of a data set rarer, as the paper does to show what a prior is for."""
 
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,7 @@ SETTINGS = (1, 2, 3)
 """From a little imbalance to much."""
 
 
-class Selectable(Dataset, Protocol):
-    """A data set of which some windows can be taken."""
-
-    def select(self: "Selection", indices: NDArray[np.intp]) -> "Selection":
-        """Return the data set of some windows."""
-
-
-Selection = TypeVar("Selection", bound=Selectable)
+Data = TypeVar("Data", bound=Dataset)
 
 
 def keep_probabilities(setting: int, n_classes: int) -> NDArray[np.float64]:
@@ -50,7 +43,7 @@ def keep_probabilities(setting: int, n_classes: int) -> NDArray[np.float64]:
     return np.linspace(1, (1 + least) / 2 if setting == 2 else least, n_classes)
 
 
-def make_imbalanced(dataset: Selection, setting: int, seed: int = 0) -> Selection:
+def make_imbalanced(dataset: Data, setting: int, seed: int = 0) -> Data:
     """Return a data set with windows of some classes left out at random.
 
     Every window is kept with the probability of its class; windows of unknown class are left
@@ -58,7 +51,7 @@ def make_imbalanced(dataset: Selection, setting: int, seed: int = 0) -> Selectio
 
     Parameters
     ----------
-    dataset : Dataset with a `select`
+    dataset : Dataset
         Of at least two classes.
     setting : int
         1, 2 or 3: see `keep_probabilities`.

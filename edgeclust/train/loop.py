@@ -148,7 +148,7 @@ def train(
         If gravity alignment is asked for and the data do not allow it.
     """
     config.check_windows(len(dataset))
-    alignment = _choose_alignment(dataset, config.align)
+    alignment = choose_alignment(dataset, config.align)
     if alignment is not None:
         assert isinstance(dataset, WindowedDataset)
         dataset = align(dataset, alignment)
@@ -212,8 +212,21 @@ def _standing(trainings: "list[_Training]") -> "list[_Training]":
     return sorted(trainings, key=lambda training: (-training.n_epochs, training.objective))
 
 
-def _choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
-    """Fit the gravity alignment that is asked for, or that the mount of the sensor allows."""
+def choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
+    """Fit the gravity alignment that is asked for, or that the mount of the sensor allows.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What is to be trained on.
+    name : str
+        ``gravity``, ``none``, or ``auto``: where the mount is rigid and the data allow it.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If ``gravity`` is asked for and the data are of another kind, or do not allow it.
+    """
     if name == "none":
         return None
     if not isinstance(dataset, WindowedDataset):

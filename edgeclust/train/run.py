@@ -22,7 +22,7 @@ from edgeclust.files import write_atomically
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, count_parameters, pick_encoder
 from edgeclust.train.evaluate import evaluate
-from edgeclust.train.loop import EpochReport, train
+from edgeclust.train.loop import EpochReport, choose_alignment, train
 from edgeclust.train.model import TrainedModel
 from edgeclust.train.plots import draw_overview
 from edgeclust.train.trainer import Trainer
@@ -105,7 +105,7 @@ class Run:
 
         Raises
         ------
-        ConfigError
+        ConfigError, DataError
             If the settings do not fit the data; the folder is as it was then.
         RunError
             If the folder is in use.
@@ -115,6 +115,8 @@ class Run:
         config = replace(config, encoder=pick_encoder(config.encoder, dataset.card))
         # What these settings cannot do to these data shows here, before the folder is touched.
         Trainer(dataset, config, seed=0)
+        if config.align == "gravity":
+            choose_alignment(dataset, config.align)
         _make_folder(folder, overwrite)
         run = cls(folder, data, hold_out, dataset.card, config, root, imbalance)
         run._write_json(

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError
+from edgeclust.train.imbalance import class_shares, make_imbalanced
 from edgeclust.train.leaks import check_disjoint
 
 SETTINGS = {
@@ -15,6 +16,10 @@ SETTINGS = {
     "per-subject": "a model for each subject (subject-dependent)",
     "k-fold": "trained on four fifths of the subjects, scored on the others, in turn",
     "loso": "trained on all subjects but one, scored on that one, in turn",
+    "hold-out": "trained on two thirds of the subjects, drawn by the seed, scored on the others",
+    "imbalance-1": "pooled, half of the classes a little rarer; the true shares are the prior",
+    "imbalance-2": "pooled, classes rarer by up to a half; the true shares are the prior",
+    "imbalance-3": "pooled, classes steeply rarer; the true shares are the prior",
 }
 """What each setting trains on and scores, by name."""
 
@@ -33,11 +38,14 @@ class Part:
     train, test : Dataset
         What is learnt from and what is scored: the same object where the setting scores what it
         trained on, else data of other subjects.
+    prior : tuple of float, optional
+        True shares of the classes, where the setting hands them to the model.
     """
 
     name: str
     train: Dataset
     test: Dataset
+    prior: tuple[float, ...] | None = None
 
 
 def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
@@ -50,13 +58,14 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
     setting : str
         A name in `SETTINGS`.
     seed : int
-        Deals the subjects into the folds of ``k-fold``.
+        Deals the subjects into the folds of ``k-fold``, draws those of ``hold-out``, and the
+        windows that ``imbalance`` leaves out.
 
     Returns
     -------
     parts : list of Part
-        Every window is scored once. Where the windows scored are not those trained on, they share
-        no raw sample with them.
+        Every window is scored once; under ``hold-out`` those of a third of the subjects. Where
+        the windows scored are not those trained on, they share no raw sample with them.
 
     Raises
     ------
@@ -64,7 +73,7 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
         If the setting is unknown, or does not fit the data: without recordings of subjects, or
         with one subject to leave out of one.
     DataError
-        If the recordings of two subjects share samples.
+        If the recordings of two subjects share samples, or there are no classes to make rarer.
 
     Examples
     --------
@@ -80,6 +89,9 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
         raise ConfigError(f"unknown setting {setting!r}: known are {', '.join(SETTINGS)}")
     if setting == "pooled":
         return [Part("all", dataset, dataset)]
+    if setting.startswith("imbalance"):
+        rarer = make_imbalanced(dataset, int(setting[-1]), seed)
+        return [Part("all", rarer, rarer, class_shares(rarer))]
     name = dataset.card.name
     if not isinstance(dataset, WindowedDataset):
         raise ConfigError(f"{name!r} has no subjects to tell apart: use the setting pooled")
@@ -91,9 +103,14 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
         return [Part(subject, part, part) for subject, part in zip(subjects, alone, strict=True)]
     if len(subjects) < 2:
         raise ConfigError(f"{name!r} has one subject, {setting} needs two: use the setting pooled")
-    folds = [[subject] for subject in subjects]
-    if setting == "k-fold":
-        folds = _deal(subjects, min(N_FOLDS, len(subjects)), np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    if setting == "loso":
+        folds = [[subject] for subject in subjects]
+    elif setting == "k-fold":
+        folds = _deal(subjects, min(N_FOLDS, len(subjects)), rng)
+    else:
+        drawn = rng.permutation(len(subjects))[: -(-len(subjects) // 3)]
+        folds = [[subjects[i] for i in sorted(drawn)]]
     parts = []
     for fold in folds:
         train = dataset.select_subjects([s for s in subjects if s not in fold])

@@ -35,9 +35,9 @@ Mean ± standard deviation over the seeds. ACC, macro-F1 and KL* (in nats; ∞ w
 used that no activity is matched to) are under the best one-to-one matching of clusters to
 activities.
 
-- pooled: one model of all subjects; per-subject: a model for each; k-fold and loso: scored on
-  subjects not trained on. All but pooled are means over these parts, weighted by windows, each
-  part matched for itself.
+- pooled: one model of all subjects; per-subject: a model for each; k-fold, loso and hold-out:
+  scored on subjects not trained on; imbalance: pooled, some classes made rarer. What has several
+  parts is their mean, weighted by windows, each part matched for itself.
 - {CHOICE}: mean rank among the restarts that ran to the end, 1 the best;
   r is the correlation of objective and ACC among them.
 """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgeclust import ConfigError, WindowedDataset
-from edgeclust.train import METHODS, TrainConfig
+from edgeclust.train import METHODS, TrainConfig, TrainResult, train
 from edgeclust.train.features import kmeans_on_features
 from edgeclust.train.grid import (
     KMEANS,
@@ -208,6 +208,25 @@ def test_a_cell_scores_every_window_once(
     if method != KMEANS:
         assert result["scores"]["n_restarts"] == 2
         assert 1 <= result["scores"]["restart_rank"] <= 2
+
+
+def test_a_cell_of_an_imbalance_setting_is_handed_the_shares(
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priors: list[Any] = []
+
+    def spy(dataset: WindowedDataset, config: TrainConfig, **others: Any) -> TrainResult:
+        priors.append(config.prior)
+        return train(dataset, config, **others)
+
+    monkeypatch.setattr("edgeclust.train.grid.train", spy)
+    cell = replace(toy_cell("hard"), setting="imbalance-3")
+    scores = run_cell(cell, toy_dataset)["scores"]
+    run_cell(replace(cell, train={**cell.train, "prior": "learned"}), toy_dataset)
+    shares, learned = priors
+    assert learned == "learned"
+    assert shares[0] > shares[1] > shares[2]
+    assert scores["n_windows"] < len(toy_dataset)
 
 
 def test_data_without_labels_are_trained_on_and_not_scored(toy_dataset: WindowedDataset) -> None:

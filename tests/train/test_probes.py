@@ -79,5 +79,8 @@ def test_samples_without_subjects_are_dealt_singly_and_said_so(
         def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
             return toy_dataset.gather(indices)
 
+        def select(self, indices: NDArray[np.intp]) -> "Images":
+            raise NotImplementedError
+
     scores = probe(told_by(toy_dataset), Images())
     assert (scores.folds_over, scores.n_folds, scores.knn_acc) == ("windows", 5, 1.0)

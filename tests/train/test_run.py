@@ -75,6 +75,18 @@ def test_a_rigid_mount_without_movement_trains_unaligned_and_says_so(
         train(dataset, replace(QUICK, align="gravity"))
 
 
+def test_data_that_cannot_be_aligned_leave_an_earlier_run_as_it_was(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    before = Run.create(tmp_path / "run", toy_dataset, QUICK, data="toy")
+    resting = [replace(r, signal=r.signal[:, :1000], labels=None) for r in toy_recordings()]
+    dataset = WindowedDataset(TOY_CARD, resting)
+    forced = replace(QUICK, align="gravity")
+    with pytest.raises(DataError, match="use --align none"):
+        Run.create(before.folder, dataset, forced, data="toy", overwrite=True)
+    assert Run.open(before.folder).summary() == before.summary()
+
+
 def test_metrics_have_a_line_for_each_epoch_that_each_restart_ran(run: Run) -> None:
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     kept = run.summary()["restart"]

@@ -32,6 +32,9 @@ class Images:
     def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
         return np.zeros((len(indices), 1, 8, 8), np.float32)
 
+    def select(self, indices: NDArray[np.intp]) -> "Images":
+        return self
+
 
 def subjects_of(dataset: object) -> set[str]:
     assert isinstance(dataset, WindowedDataset)
@@ -70,6 +73,32 @@ def test_the_seed_deals_the_folds(seven: WindowedDataset) -> None:
     assert len({tuple(names(seed)) for seed in range(5)}) > 1
 
 
+def test_a_third_of_the_subjects_is_held_out(seven: WindowedDataset) -> None:
+    drawn = set()
+    for seed in range(5):
+        (part,) = split(seven, "hold-out", seed)
+        assert subjects_of(part.test) == set(part.name.split(","))
+        assert len(subjects_of(part.test)) == 3
+        assert subjects_of(part.train) == set("1234567") - subjects_of(part.test)
+        drawn.add(part.name)
+    assert len(drawn) > 1
+
+
+def test_imbalance_makes_classes_rarer_and_hands_over_their_shares(seven: WindowedDataset) -> None:
+    sizes = []
+    for setting in (name for name in SETTINGS if name.startswith("imbalance")):
+        (part,) = split(seven, setting, seed=3)
+        assert part.train is part.test
+        counts = np.bincount(part.train.labels, minlength=3)
+        assert part.prior == pytest.approx(counts / counts.sum())
+        sizes.append(len(part.train))
+    assert sizes == sorted(sizes, reverse=True)
+    unknown = Images()
+    unknown.labels = np.full(4, -1)
+    with pytest.raises(DataError, match="needs windows of two known classes, 'pictures' has none"):
+        split(unknown, "imbalance-1")
+
+
 def test_few_subjects_make_few_folds() -> None:
     two = WindowedDataset(TOY_CARD, toy_recordings(n_subjects=2, seconds=4))
     assert [part.name for part in split(two, "k-fold")] == ["1", "2"]
@@ -79,11 +108,11 @@ def test_settings_that_do_not_fit_the_data_are_refused(seven: WindowedDataset) -
     with pytest.raises(ConfigError, match=r"unknown setting 'pool': known are pooled, per-subject"):
         split(seven, "pool")
     one = seven.select_subjects(["3"])
-    for setting in ("k-fold", "loso"):
+    for setting in ("k-fold", "loso", "hold-out"):
         with pytest.raises(ConfigError, match=f"'toy' has one subject, {setting} needs two"):
             split(one, setting)
     assert len(split(one, "per-subject")) == 1
-    for setting in SETTINGS.keys() - {"pooled"}:
+    for setting in ("per-subject", "k-fold", "loso", "hold-out"):
         with pytest.raises(
             ConfigError, match=r"'pictures' has no subjects .* use the setting pool"
         ):
