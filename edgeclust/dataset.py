@@ -52,6 +52,10 @@ class Dataset(Protocol):
         """Subject of each window; one value for all where there are none."""
 
     @property
+    def followers(self) -> NDArray[np.intp]:
+        """Pairs of windows, one and the next in time, of shape (n_pairs, 2)."""
+
+    @property
     def n_skipped(self) -> int:
         """Windows that were left out."""
 
@@ -152,6 +156,14 @@ class WindowedDataset:
         subjects = np.array([recording.subject for recording in self.recordings])
         return subjects[self.recording_indices]
 
+    @cached_property
+    def followers(self) -> NDArray[np.intp]:
+        """Pairs of windows, one and the next of a subject's session, of shape (n_pairs, 2)."""
+        sessions = np.array([f"{r.subject}/{r.session}" for r in self.recordings])
+        session = sessions[self.recording_indices]
+        first = np.flatnonzero(session[:-1] == session[1:])
+        return np.stack([first, first + 1], axis=1)
+
     @property
     def subjects(self) -> list[str]:
         """All subjects, sorted, numbers by their value."""
@@ -192,7 +204,8 @@ class WindowedDataset:
         if not len(indices):
             raise DataError(f"no window of {self.card.name!r} is selected")
         part = copy(self)
-        vars(part).pop("groups", None)  # worked out anew where it was already
+        for worked_out in ("groups", "followers"):
+            vars(part).pop(worked_out, None)
         part.starts = self.starts[indices]
         part.recording_indices = self.recording_indices[indices]
         part.labels = self.labels[indices]

@@ -31,6 +31,8 @@ class ArrayDataset:
     card : ImageCard
     labels : intp array of shape (n_images,)
     groups : str array of shape (n_images,)
+    followers : intp array of shape (0, 2)
+        None: images are not in time.
     n_skipped : int
         Always 0: no image is left out.
 
@@ -50,6 +52,7 @@ class ArrayDataset:
     [[[[0.4000000059604645, 1.0]]]]
     """
 
+    followers = np.empty((0, 2), np.intp)
     n_skipped = 0
 
     def __init__(

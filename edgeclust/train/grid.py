@@ -371,6 +371,7 @@ def _run_training(part: Part, config: TrainConfig) -> dict[str, Any]:
     }
     about_training = {
         "objective": last.objective,
+        "criterion": last.criterion,
         "last_sigma": last.sigma,
         "last_epoch": last.epoch,
     }

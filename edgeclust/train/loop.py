@@ -17,23 +17,21 @@ from edgeclust.errors import ConfigError, DataError
 from edgeclust.train.alarms import warn_of_empty, warn_of_gap
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
+from edgeclust.train.criterion import criterion
 from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import TrainedModel, embed
 from edgeclust.train.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
-N_STEPS = 600
+N_STEPS = 800
 """Steps that a training makes at least when its epochs are not given."""
 
 MIN_EPOCHS = 5
 """Passes over the data that it makes at least then."""
 
 ROUNDS = (0.5, 0.75)
-"""Shares of the epochs after which the half of the restarts with the higher objective stops."""
-
-JUDGED_STEPS = 40
-"""Steps, about, that an objective is averaged over before restarts are compared by it."""
+"""Shares of the epochs after which the half of the restarts with the higher criterion stops."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,8 @@ class EpochReport:
         What the method minimised, mean over the epoch, in nats per window.
     objective : float
         The same with the method's penalty that no gradient passes: the counts' under ``hard``.
+    criterion : float
+        What chooses among restarts, in nats per window: `edgeclust.train.criterion`.
     sigma : float
         Scale of squared distances at the end.
     metrics : dict
@@ -69,6 +69,7 @@ class EpochReport:
     n_epochs: int
     loss: float
     objective: float
+    criterion: float
     sigma: float
     metrics: dict[str, Any]
     seconds: float
@@ -93,14 +94,14 @@ class TrainResult:
         As it was after the last step of the restart that was kept, on the CPU.
     reports : list of EpochReport
         Of that restart.
-    objectives : list of float
-        Objective of each restart when it ended, over its last 40 steps or so. Of those that ran
-        to the end the lowest was kept; the others were stopped early.
+    criteria : list of float
+        Criterion of each restart when it ended. Of those that ran to the end the lowest was kept;
+        the others were stopped early.
     """
 
     model: TrainedModel
     reports: list[EpochReport]
-    objectives: list[float]
+    criteria: list[float]
 
 
 def train(
@@ -120,8 +121,8 @@ def train(
     activity.
 
     Restarts are a tournament: all train for half of the epochs, the half of them with the lower
-    objective for another quarter, the half of those to the end, and the lowest is kept. So 6
-    restarts cost as much as 4.25 whole trainings.
+    `criterion` for another quarter, the half of those to the end, and the lowest is kept. So 8
+    restarts cost as much as 5.5 whole trainings.
 
     Parameters
     ----------
@@ -184,8 +185,8 @@ def train(
         kept.embedding,
         alignment,
     )
-    objectives = [training.objective for training in trainings if training.reports]
-    return TrainResult(model, kept.reports, objectives)
+    criteria = [training.criterion for training in trainings if training.reports]
+    return TrainResult(model, kept.reports, criteria)
 
 
 def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:
@@ -208,8 +209,8 @@ def _tournament(
 
 
 def _standing(trainings: "list[_Training]") -> "list[_Training]":
-    """Sort by objective; those that ran fewer epochs come after those that ran more."""
-    return sorted(trainings, key=lambda training: (-training.n_epochs, training.objective))
+    """Sort by criterion; those that ran fewer epochs come after those that ran more."""
+    return sorted(trainings, key=lambda training: (-training.n_epochs, training.criterion))
 
 
 def choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
@@ -254,9 +255,9 @@ class _Training:
     def __init__(self, dataset: Dataset, config: TrainConfig, restart: int) -> None:
         self.dataset = dataset
         self.restart = restart
-        self.n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
-        whole_batch = np.zeros(len(dataset), np.intp)
-        self.groups = dataset.groups if config.balance == "subject" else whole_batch
+        self.groups = np.zeros(len(dataset), np.intp)  # one: the whole batch
+        if config.balance == "subject":
+            self.groups = np.unique(dataset.groups, return_inverse=True)[1]
         self.rng = np.random.default_rng([config.seed, restart])
         self.trainer = Trainer(dataset, config, seed=int(self.rng.integers(2**63)))
         self.reports: list[EpochReport] = []
@@ -267,12 +268,9 @@ class _Training:
         return len(self.reports)
 
     @property
-    def objective(self) -> float:
-        """Mean of the last steps; infinite before the first."""
-        if not self.reports:
-            return math.inf
-        n_epochs = -(-JUDGED_STEPS // self.n_steps)
-        return float(np.mean([report.objective for report in self.reports[-n_epochs:]]))
+    def criterion(self) -> float:
+        """That of the last epoch; infinite before the first."""
+        return self.reports[-1].criterion if self.reports else math.inf
 
     def run_epoch(
         self, epoch: int, n_epochs: int, batch_size: int, after_step: Callable[[], bool]
@@ -293,6 +291,7 @@ class _Training:
         self.block_size = n_windows / n_blocks
         self.clusters = self.trainer.clusters()
         self.embedding = embed(self.trainer.encoder, dataset)
+        cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
         self.reports.append(
             EpochReport(
                 restart=self.restart,
@@ -300,10 +299,11 @@ class _Training:
                 n_epochs=n_epochs,
                 loss=float(np.mean(losses)),
                 objective=float(np.mean(objectives)),
+                criterion=criterion(cost, self.groups, dataset.followers),
                 sigma=self.clusters.sigma,
                 metrics=clustering_metrics(
                     dataset.labels,
-                    self.clusters.predict(self.embedding),
+                    cost.argmin(axis=1),
                     self.clusters.n_clusters,
                     len(dataset.card.classes),
                 ),

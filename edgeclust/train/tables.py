@@ -39,7 +39,7 @@ activities.
   scored on subjects not trained on; imbalance: pooled, some classes made rarer. What has several
   parts is their mean, weighted by windows, each part matched for itself.
 - {CHOICE}: mean rank among the restarts that ran to the end, 1 the best;
-  r is the correlation of objective and ACC among them.
+  r is the correlation of criterion and ACC among them.
 """
 
 

@@ -23,7 +23,7 @@ def test_the_exact_solver_trains_as_well(toy_dataset: WindowedDataset) -> None:
     config = replace(QUICK, solver="exact")
     exact, greedy = train(toy_dataset, config), train(toy_dataset, QUICK)
     assert exact.reports[-1].metrics["acc"] > 0.95
-    assert exact.objectives != greedy.objectives
+    assert exact.criteria != greedy.criteria
     with pytest.raises(ConfigError, match="solver exact is of method hard, got method none"):
         replace(config, method="none")
 
@@ -37,7 +37,7 @@ def test_labels_change_nothing_that_is_learnt(toy_dataset: WindowedDataset) -> N
     np.testing.assert_array_equal(
         with_labels.model.clusters.centroids, without.model.clusters.centroids
     )
-    assert with_labels.objectives == without.objectives
+    assert with_labels.criteria == without.criteria
     assert "acc" in with_labels.reports[-1].metrics
     assert "acc" not in without.reports[-1].metrics
 
@@ -73,21 +73,21 @@ def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
 ) -> None:
     reports: list[EpochReport] = []
     planned: set[int] = set()
-    config = replace(QUICK, epochs=8, batch_size=8, restarts=5)  # 43 steps an epoch: each judges
+    config = replace(QUICK, epochs=8, batch_size=8, restarts=5)
     result = train(
         toy_dataset, config, on_epoch=reports.append, on_step=lambda _, n: planned.add(n)
     )
     by_epoch = {
-        epoch: {r.restart: r.objective for r in reports if r.epoch == epoch} for epoch in (4, 6, 8)
+        epoch: {r.restart: r.criterion for r in reports if r.epoch == epoch} for epoch in (4, 6, 8)
     }
-    assert [len(objectives) for objectives in by_epoch.values()] == [5, 3, 2]
+    assert [len(criteria) for criteria in by_epoch.values()] == [5, 3, 2]
     for before, after in ((4, 6), (6, 8)):
         best = sorted(by_epoch[before], key=by_epoch[before].__getitem__)
         assert set(by_epoch[after]) == set(best[: len(by_epoch[after])])
     final = by_epoch[8]
     assert result.reports[-1].restart == min(final, key=final.__getitem__)
     assert len(result.reports) == 8
-    assert min(result.objectives) == result.reports[-1].objective
+    assert min(result.criteria) == result.reports[-1].criterion
     assert planned == {(5 * 4 + 3 * 2 + 2 * 2) * n_batches(len(toy_dataset), 8)}
 
 

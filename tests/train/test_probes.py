@@ -71,6 +71,7 @@ def test_samples_without_subjects_are_dealt_singly_and_said_so(
         card = TOY_CARD
         labels = toy_dataset.labels
         groups = np.full(len(toy_dataset), "")
+        followers = np.empty((0, 2), np.intp)
         n_skipped = 0
 
         def __len__(self) -> int:

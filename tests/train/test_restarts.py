@@ -5,8 +5,8 @@ import pytest
 from edgeclust.train.restarts import rank_restarts
 
 
-def line(restart: int, epoch: int, objective: float, acc: float) -> dict[str, Any]:
-    return {"restart": restart, "epoch": epoch, "objective": objective, "acc": acc}
+def line(restart: int, epoch: int, criterion: float, acc: float) -> dict[str, Any]:
+    return {"restart": restart, "epoch": epoch, "criterion": criterion, "acc": acc}
 
 
 def test_the_last_epoch_of_each_restart_counts() -> None:
@@ -17,7 +17,7 @@ def test_the_last_epoch_of_each_restart_counts() -> None:
     assert rank_restarts(reversed(lines), kept=0) == ranking
 
 
-def test_the_correlation_is_minus_1_where_the_objective_is_a_perfect_guide() -> None:
+def test_the_correlation_is_minus_1_where_the_criterion_is_a_perfect_guide() -> None:
     lines = [line(r, 1, 3.0 - r, 0.5 + 0.1 * r) for r in range(3)]
     ranking = rank_restarts(lines, kept=2)
     assert ranking is not None
@@ -43,4 +43,4 @@ def test_too_few_or_equal_restarts_have_no_correlation(accs: list[float]) -> Non
 
 
 def test_without_labels_there_is_nothing_to_rank() -> None:
-    assert rank_restarts([{"restart": 0, "epoch": 1, "objective": 2.0}], kept=0) is None
+    assert rank_restarts([{"restart": 0, "epoch": 1, "criterion": 2.0}], kept=0) is None

@@ -98,14 +98,13 @@ def test_the_summary_reports_the_last_epoch_of_the_kept_restart(run: Run) -> Non
     summary = run.summary()
     assert summary["finished"]
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
-    first = {line["restart"]: line["objective"] for line in lines if line["epoch"] == 1}
+    first = {line["restart"]: line["criterion"] for line in lines if line["epoch"] == 1}
     assert summary["restart"] == min(first, key=first.__getitem__)  # the other stopped there
-    assert summary["objective"] == run.metrics()[-1]["objective"]
-    last_steps = np.mean([line["objective"] for line in run.metrics()])
-    other = first[1 - summary["restart"]]
-    expected = [other, other]
-    expected[summary["restart"]] = last_steps
-    assert summary["restart_objectives"] == pytest.approx(expected)
+    for key in ("objective", "criterion"):
+        assert summary[key] == run.metrics()[-1][key]
+    expected = [first[0], first[1]]
+    expected[summary["restart"]] = summary["criterion"]
+    assert summary["restart_criteria"] == expected
     for key in SCORES:
         assert summary[key] == run.metrics()[-1][key]
 

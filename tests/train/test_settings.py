@@ -3,12 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from edgeclust import Card, Channel, ConfigError, DataError, Recording, WindowedDataset
+from edgeclust import ArrayDataset, ConfigError, DataError, Recording, WindowedDataset
 from edgeclust.train.settings import SETTINGS, pool_scores, split
 
-from toy import TOY_CARD, toy_recordings
+from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings
 
 Score = tuple[int, dict[str, Any]]
 
@@ -18,22 +17,7 @@ def seven() -> WindowedDataset:
     return WindowedDataset(TOY_CARD, toy_recordings(n_subjects=7, seconds=4))
 
 
-class Images:
-    """Data without recordings or subjects."""
-
-    card = Card("pictures", 1.0, (Channel("grey", "1"),), window=8, stride=8, classes=("a", "b"))
-    labels = np.zeros(4, np.intp)
-    groups = np.full(4, "")
-    n_skipped = 0
-
-    def __len__(self) -> int:
-        return 4
-
-    def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
-        return np.zeros((len(indices), 1, 8, 8), np.float32)
-
-    def select(self, indices: NDArray[np.intp]) -> "Images":
-        return self
+IMAGES = ArrayDataset(TOY_IMAGE_CARD, *toy_images(30))
 
 
 def subjects_of(dataset: object) -> set[str]:
@@ -93,10 +77,8 @@ def test_imbalance_makes_classes_rarer_and_hands_over_their_shares(seven: Window
         assert part.prior == pytest.approx(counts / counts.sum())
         sizes.append(len(part.train))
     assert sizes == sorted(sizes, reverse=True)
-    unknown = Images()
-    unknown.labels = np.full(4, -1)
-    with pytest.raises(DataError, match="needs windows of two known classes, 'pictures' has none"):
-        split(unknown, "imbalance-1")
+    (images,) = split(IMAGES, "imbalance-3")
+    assert len(images.train) < len(IMAGES)
 
 
 def test_few_subjects_make_few_folds() -> None:
@@ -113,11 +95,9 @@ def test_settings_that_do_not_fit_the_data_are_refused(seven: WindowedDataset) -
             split(one, setting)
     assert len(split(one, "per-subject")) == 1
     for setting in ("per-subject", "k-fold", "loso", "hold-out"):
-        with pytest.raises(
-            ConfigError, match=r"'pictures' has no subjects .* use the setting pool"
-        ):
-            split(Images(), setting)
-    assert len(split(Images(), "pooled")) == 1
+        with pytest.raises(ConfigError, match=r"'squares' has no subjects .* use the setting pool"):
+            split(IMAGES, setting)
+    assert len(split(IMAGES, "pooled")) == 1
 
 
 def test_subjects_without_a_whole_window_are_nobody() -> None:
