@@ -116,6 +116,26 @@ def build_filterbank(n_channels: int, window: int, rate_hz: float, n_features: i
     )
 
 
+def even_posture(encoder: nn.Module) -> None:
+    """Let posture weigh as much as all bands of power together in a freshly built encoder.
+
+    For recordings that are aligned: there the slow part of a channel says the same of every
+    wearer. Where they are not, it tells wearers apart rather than activities. Encoders without a
+    filter bank are left as they are.
+
+    Parameters
+    ----------
+    encoder : Module
+        As `build_encoder` returns it; its first learnt weights are changed.
+    """
+    layers = list(encoder.modules())
+    for bank in layers:
+        if isinstance(bank, FilterBank):
+            mix = next(layer for layer in layers if isinstance(layer, nn.Conv1d))
+            with torch.no_grad():
+                mix.weight[:, -bank.n_channels :] *= math.sqrt(bank.n_bands)
+
+
 def build_conv(n_channels: int, window: int, rate_hz: float, n_features: int) -> nn.Module:
     """Build three learnt, strided convolutions straight on the samples, and a mean over time."""
     layers: list[nn.Module] = []

@@ -4,6 +4,9 @@ from torch import nn
 
 from edgeclust.errors import ConfigError
 
+LEAST_CONTRAST = 1e-2
+"""Variance added to that of each image, in squared standard deviations of the data."""
+
 MOST_PARTS = 4
 """Parts a side, about, that `build_conv2d` tells apart in an image of whatever size."""
 
@@ -11,8 +14,10 @@ MOST_PARTS = 4
 def build_conv2d(n_channels: int, height: int, width: int, n_features: int) -> nn.Module:
     """Build the default: three convolutions, each halving the image, and one linear layer.
 
-    The first strides, as edges are wanted and not their place to the pixel; the others are
-    max-pooled. What is left of a large image is averaged, so that the linear layer stays small.
+    Each image is brought to mean 0 and variance 1 first: how bright it is, and how rich in
+    contrast, says little of what it shows. The first convolution strides, as edges are wanted and
+    not their place to the pixel; the others are max-pooled. What is left of a large image is
+    averaged, so that the linear layer stays small.
     """
     sides = [((side + 1) // 2) // 4 for side in (height, width)]
     if not all(sides):
@@ -22,6 +27,7 @@ def build_conv2d(n_channels: int, height: int, width: int, n_features: int) -> n
     pooled = (max(1, sides[0] // MOST_PARTS), max(1, sides[1] // MOST_PARTS))
     n_parts = (sides[0] // pooled[0]) * (sides[1] // pooled[1])
     return nn.Sequential(
+        nn.GroupNorm(1, n_channels, eps=LEAST_CONTRAST, affine=False),
         nn.Conv2d(n_channels, 16, kernel_size=5, stride=2, padding=2, bias=False),
         nn.BatchNorm2d(16),
         nn.ReLU(),

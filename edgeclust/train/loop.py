@@ -165,7 +165,10 @@ def train(
         on_step(n_done, n_planned)
         return should_stop()
 
-    trainings = [_Training(dataset, config, restart) for restart in range(config.restarts)]
+    trainings = [
+        _Training(dataset, config, restart, alignment is not None)
+        for restart in range(config.restarts)
+    ]
     gap_is_wide = False
     for training, epoch in _tournament(trainings, rounds):
         training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
@@ -252,14 +255,15 @@ class _Training:
     embedding: NDArray[np.float32]
     block_size: float  # windows that share counts, mean over the last epoch
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, restart: int) -> None:
+    def __init__(self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool) -> None:
         self.dataset = dataset
         self.restart = restart
         self.groups = np.zeros(len(dataset), np.intp)  # one: the whole batch
         if config.balance == "subject":
             self.groups = np.unique(dataset.groups, return_inverse=True)[1]
         self.rng = np.random.default_rng([config.seed, restart])
-        self.trainer = Trainer(dataset, config, seed=int(self.rng.integers(2**63)))
+        seed = int(self.rng.integers(2**63))
+        self.trainer = Trainer(dataset, config, seed, aligned)
         self.reports: list[EpochReport] = []
 
     @property

@@ -12,7 +12,7 @@ from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.encoders import build_encoder
+from edgeclust.train.encoders import build_encoder, even_posture
 from edgeclust.train.methods import METHODS, Costs, Method
 from edgeclust.train.methods.hard import hard
 from edgeclust.train.prior import LearnedPrior
@@ -66,9 +66,13 @@ class Trainer:
         All settings but the seed.
     seed : int
         Of the initial weights and centroids.
+    aligned : bool
+        Whether the windows are turned by gravity.
     """
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, config: TrainConfig, seed: int, aligned: bool = False
+    ) -> None:
         self.dataset = dataset
         self.device = pick_device(config.device)
         self.method: Method = METHODS[config.method]
@@ -95,6 +99,8 @@ class Trainer:
                 dataset.card,
                 config.n_features,
             )
+            if aligned:
+                even_posture(encoder)
             centroids = torch.randn(config.n_clusters, config.n_features)
         self.encoder = encoder.to(self.device).train()
         with torch.no_grad():  # centroids start among the embeddings, as far out as they are

@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from edgeclust import ConfigError
-from edgeclust.train.encoders import ENCODERS, FilterBank, build_encoder, count_parameters
+from edgeclust.train.encoders import (
+    ENCODERS,
+    FilterBank,
+    build_encoder,
+    count_parameters,
+    even_posture,
+)
 
 from toy import TOY_CARD
 
@@ -71,6 +77,23 @@ def test_the_slow_part_keeps_the_posture() -> None:
     np.testing.assert_allclose(
         features[0, 1 : bank.n_bands], np.log(FilterBank.POWER_FLOOR), atol=1e-3
     )
+
+
+def test_posture_is_made_to_weigh_as_much_as_all_bands_together() -> None:
+    plain, even = encoder("filterbank"), encoder("filterbank")
+    even_posture(even)
+    before, after = (dict(network.named_parameters()) for network in (plain, even))
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    (name,) = changed
+    bank = FilterBank(3, 50, 25.0)
+    n_power = 3 * bank.n_bands
+    torch.testing.assert_close(after[name][:, :n_power], before[name][:, :n_power])
+    slow = before[name][:, n_power:]
+    torch.testing.assert_close(after[name][:, n_power:], slow * bank.n_bands**0.5)
+    conv = encoder("conv")
+    even_posture(conv)
+    windows = torch.ones(1, 3, 50)
+    torch.testing.assert_close(conv(windows), encoder("conv")(windows))
 
 
 @pytest.mark.parametrize(("window", "rate_hz"), [(3, 50.0), (16, 50.0), (40, 5.0), (1000, 200.0)])

@@ -64,6 +64,16 @@ def test_image_encoders_are_small(name: str, side: int, n_channels: int) -> None
         assert count_parameters(encoder) <= 30_000
 
 
+def test_brightness_and_contrast_say_nothing_to_the_default() -> None:
+    card = replace(TOY_IMAGE_CARD, channels=TOY_IMAGE_CARD.channels * 3)
+    torch.manual_seed(0)
+    encoder = build_encoder("conv2d", torch.full((3,), 0.4), torch.full((3,), 0.2), card, 8).eval()
+    bright = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    dark = 0.7 * bright + 0.1
+    torch.testing.assert_close(encoder(dark), encoder(bright), rtol=0.02, atol=0.01)
+    assert encoder(torch.zeros(1, 3, 16, 16)).isfinite().all()
+
+
 def test_the_small_encoder_has_the_layers_of_the_papers() -> None:
     convolutions = [
         (layer.out_channels, layer.kernel_size)
