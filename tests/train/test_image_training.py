@@ -65,9 +65,7 @@ def test_image_encoders_are_small(name: str, side: int, n_channels: int) -> None
 
 
 def test_brightness_and_contrast_say_nothing_to_the_default() -> None:
-    card = replace(TOY_IMAGE_CARD, channels=TOY_IMAGE_CARD.channels * 3)
-    torch.manual_seed(0)
-    encoder = build_encoder("conv2d", torch.full((3,), 0.4), torch.full((3,), 0.2), card, 8).eval()
+    encoder = image_encoder("conv2d", card_of(16)).eval()
     bright = torch.rand(5, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     dark = 0.7 * bright + 0.1
     torch.testing.assert_close(encoder(dark), encoder(bright), rtol=0.02, atol=0.01)
