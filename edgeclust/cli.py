@@ -196,7 +196,7 @@ def train(
     ] = "auto",
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the data; 800 steps, but at least 5, if left out."),
+        typer.Option(help="Passes over the data; 800 steps, but at least 4, if left out."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Windows of a batch.")] = 256,
     window: Annotated[

@@ -13,13 +13,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+from edgeclust.alignment import align
 from edgeclust.card import AnyCard
 from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.evaluate import evaluate
 from edgeclust.train.features import kmeans_on_features
-from edgeclust.train.loop import EpochReport, train
+from edgeclust.train.loop import EpochReport, choose_alignment, train
 from edgeclust.train.methods import METHODS
 from edgeclust.train.metrics import clustering_metrics, contingency
 from edgeclust.train.restarts import rank_restarts
@@ -100,7 +101,8 @@ class Cell:
         """Return every setting that its result depends on, by the name of its column."""
         config = self.config(card)
         if self.method == KMEANS:
-            known = {"n_clusters": config.n_clusters, "method": KMEANS, "seed": self.seed}
+            known = {"n_clusters": config.n_clusters, "method": KMEANS}
+            known |= {"align": config.align, "seed": self.seed}
         else:
             known = asdict(config)
         return {"setting": self.setting} | known
@@ -185,8 +187,7 @@ class Grid:
             if not isinstance(name, str) or name in (*variants, *lists["methods"]):
                 raise ConfigError(f"{where}: each variant has a name of its own, got {name!r}")
             variants[name] = _check_train(fields, f"{where}: variant {name!r}")
-            if variants[name].get("method", "hard") not in METHODS:
-                _refuse_unknown([variants[name]["method"]], METHODS, "method", where)
+            _refuse_unknown([fields.get("method", "hard")], [*METHODS, KMEANS], "method", where)
         shared = _check_train(content.get("train", {}), f"{where}: [train]")
         if "method" in shared:
             raise ConfigError(f"{where}: [train] holds for all methods: list them under methods")
@@ -344,9 +345,15 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
 
 
 def _run_kmeans(part: Part, config: TrainConfig) -> dict[str, Any]:
-    """Cluster a part by k-means on features."""
+    """Cluster a part by k-means on features, aligned where training would align."""
     k, n_activities = config.n_clusters, len(part.test.card.classes)
-    labels = kmeans_on_features(part.train, k, config.seed, part.test)
+    train_on, test = part.train, part.test
+    alignment = choose_alignment(train_on, config.align)
+    if alignment is not None:
+        assert isinstance(train_on, WindowedDataset)
+        assert isinstance(test, WindowedDataset)
+        train_on, test = align(train_on, alignment), align(test, alignment)
+    labels = kmeans_on_features(train_on, k, config.seed, test)
     return {
         "part": part.name,
         "scores": clustering_metrics(part.test.labels, labels, k, n_activities),

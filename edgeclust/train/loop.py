@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 N_STEPS = 800
 """Steps that a training makes at least when its epochs are not given."""
 
-MIN_EPOCHS = 5
+MIN_EPOCHS = 4
 """Passes over the data that it makes at least then."""
 
 ROUNDS = (0.5, 0.75)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from edgeclust.card import AnyCard
+from edgeclust.card import AnyCard, ImageCard
 from edgeclust.dataset import Dataset
 from edgeclust.train.evaluate import Evaluation
 from edgeclust.train.metrics import match
@@ -59,7 +59,7 @@ def draw_overview(
         draw_table(table, evaluation.table, dataset.card)
         classes = dataset.card.classes
         draw_embedding(by_activity, evaluation.embedding, dataset.labels, classes, colors)
-        by_activity.set_title("embeddings by activity")
+        by_activity.set_title(f"embeddings by {_words(dataset.card)[1]}")
     return figure
 
 
@@ -136,7 +136,8 @@ def draw_table(axes: Axes, table: NDArray[np.intp], card: AnyCard) -> None:
         if count := table[rows[row], column]:
             color = "white" if shares[row, column] > 0.6 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=9)
-    axes.set(title="windows by cluster and activity", ylabel="cluster")
+    samples, kind = _words(card)
+    axes.set(title=f"{samples} by cluster and {kind}", ylabel="cluster")
     names = [plain(name) for name in card.classes]
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(rows)), [str(k) for k in rows])
@@ -175,3 +176,8 @@ def draw_embedding(
         axes.scatter(x[mine], y[mine], s=7, color=color, label=plain(name), linewidths=0, alpha=0.7)
     axes.set(xlabel="first principal component", ylabel="second")
     axes.legend(fontsize=8, markerscale=2.5, **BESIDE)
+
+
+def _words(card: AnyCard) -> tuple[str, str]:
+    """Return what samples of the data are called, and what their labels say."""
+    return ("images", "class") if isinstance(card, ImageCard) else ("windows", "activity")

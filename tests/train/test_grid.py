@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgeclust import ConfigError, WindowedDataset
+from edgeclust.alignment import align, fit_alignment
 from edgeclust.train import METHODS, TrainConfig, TrainResult, train
 from edgeclust.train.features import kmeans_on_features
 from edgeclust.train.grid import (
@@ -235,6 +236,24 @@ def test_data_without_labels_are_trained_on_and_not_scored(toy_dataset: Windowed
     assert "acc" not in scores
     assert "restart_rank" not in scores
     assert scores["clusters_used"] >= 1
+
+
+def test_kmeans_sees_the_windows_that_training_would(
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def spy(train: WindowedDataset, *others: Any) -> Any:
+        seen.append(train.gather(np.arange(len(train))))
+        return kmeans_on_features(train, *others)
+
+    monkeypatch.setattr("edgeclust.train.grid.kmeans_on_features", spy)
+    for name in ("auto", "none"):
+        run_cell(replace(toy_cell(KMEANS), train={"align": name}), toy_dataset)
+    aligned = align(toy_dataset, fit_alignment(toy_dataset))
+    np.testing.assert_array_equal(seen[0], aligned.gather(np.arange(len(aligned))))
+    np.testing.assert_array_equal(seen[1], toy_dataset.gather(np.arange(len(toy_dataset))))
+    assert not np.array_equal(seen[0], seen[1])
 
 
 def test_kmeans_labels_unseen_windows_by_what_it_found(toy_dataset: WindowedDataset) -> None:
