@@ -167,7 +167,7 @@ def _assign_greedily(table: NDArray[np.float64], weight: float) -> NDArray[np.in
     counts = [0] * n_clusters
     # One entry a cluster, its cheapest free window: (price, window, cluster). Prices only rise,
     # so an entry whose window has been taken since is a lower bound and is renewed when popped.
-    heap = [(*column.cheapest(taken, 0.0), k) for k, column in enumerate(columns) if n_windows]
+    heap = [column.cheapest(taken, 0.0) for column in columns if n_windows]
     heapq.heapify(heap)
     n_assigned = 0
     while n_assigned < n_windows:
@@ -179,7 +179,7 @@ def _assign_greedily(table: NDArray[np.float64], weight: float) -> NDArray[np.in
             n_assigned += 1
             if n_assigned == n_windows:
                 break
-        heapq.heapreplace(heap, (*columns[k].cheapest(taken, penalty[counts[k]]), k))
+        heapq.heapreplace(heap, columns[k].cheapest(taken, penalty[counts[k]]))
     return labels
 
 
@@ -191,14 +191,18 @@ class _Column:
     next free ones when the walk comes to their end.
     """
 
+    __slots__ = ("cluster", "costs", "labels", "n_read", "next", "order", "values", "windows")
+
     def __init__(
         self,
+        cluster: int,
         order: NDArray[np.intp],
         costs: NDArray[np.float64],
         labels: NDArray[np.intp],
         windows: list[int],
         values: list[float],
     ) -> None:
+        self.cluster = cluster
         self.order = order
         self.costs = costs
         self.labels = labels
@@ -207,8 +211,8 @@ class _Column:
         self.next = 0
         self.n_read = len(windows)
 
-    def cheapest(self, taken: list[bool], penalty: float) -> tuple[float, int]:
-        """Price and index of the cheapest free window; of equal prices, the lowest index."""
+    def cheapest(self, taken: list[bool], penalty: float) -> tuple[float, int, int]:
+        """Price and index of the cheapest free window, of equal ones the lowest, and the cluster."""
         windows, values, start = self.windows, self.values, self.next
         while True:
             try:
@@ -221,7 +225,7 @@ class _Column:
         value, window = values[start], windows[start]
         price = value + penalty
         if start + 1 < len(values) and values[start + 1] + penalty > price:
-            return price, window  # as nearly always
+            return price, window, self.cluster  # as nearly always
         # Of equal costs the lowest window comes first. Costs that differ by less than rounding
         # give one price too: look through those groups as well.
         j = bisect_right(values, value, lo=start)
@@ -231,7 +235,7 @@ class _Column:
             else:
                 window = min(window, windows[j])
                 j = bisect_right(values, values[j], lo=j)
-        return price, window
+        return price, window, self.cluster
 
     def _grow(self) -> bool:
         """Lengthen the lists, up to twofold; say whether there was a free window left."""
@@ -258,7 +262,7 @@ def _sorted_columns(table: NDArray[np.float64], labels: NDArray[np.intp]) -> lis
         order = columns.argsort(axis=1, kind="stable")
     n_head = 4 * n_windows // n_clusters + 16
     heads = zip(order[:, :n_head].tolist(), costs[:, :n_head].tolist(), strict=True)
-    return [_Column(order[k], costs[k], labels, *head) for k, head in enumerate(heads)]
+    return [_Column(k, order[k], costs[k], labels, *head) for k, head in enumerate(heads)]
 
 
 def _checked_table(cost: ArrayLike, log_prior: ArrayLike | None) -> NDArray[np.float64]:
