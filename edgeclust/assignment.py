@@ -212,7 +212,7 @@ class _Column:
         self.n_read = len(windows)
 
     def cheapest(self, taken: list[bool], penalty: float) -> tuple[float, int, int]:
-        """Price and index of the cheapest free window, of equal ones the lowest, and the cluster."""
+        """Price and window of the cheapest that is free, of equals the lowest, and the cluster."""
         windows, values, start = self.windows, self.values, self.next
         while True:
             try:

@@ -17,7 +17,6 @@ import typer
 from edgeclust.card import ImageCard
 from edgeclust.console import (
     OneLineErrors,
-    download_progress,
     grid_progress,
     print_facts,
     print_json,
@@ -26,10 +25,12 @@ from edgeclust.console import (
     stop_on_signal,
     training_progress,
 )
+from edgeclust.data_commands import data_app
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
 from edgeclust.model_file import ModelMetadata
+from edgeclust.options import Json, Root, parse_list, parse_prior, parse_seed, parse_sigma
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
@@ -43,16 +44,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learn activities nobody labelled, and label them on the device.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 app.add_typer(data_app, name="data")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
-Root = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the official files of a name; that of 'data fetch' if left out."),
-]
 
 
 class EventFormat(StrEnum):
@@ -60,102 +55,6 @@ class EventFormat(StrEnum):
 
     jsonl = "jsonl"
     csv = "csv"
-
-
-@data_app.command("list")
-def list_data(json: Json = False) -> None:
-    """List the data sets known by name: edgeclust data list."""
-    from edgeclust.har_data import READERS
-
-    if json:
-        print_json({"data": sorted(READERS)})
-    else:
-        print_rows(["data", "what"], [(n, _first_line(r.__doc__)) for n, r in READERS.items()])
-
-
-@data_app.command("show")
-def show_data(
-    data: Annotated[str, typer.Argument(help="A name, or the path of a recordings folder.")],
-    root: Root = None,
-    json: Json = False,
-) -> None:
-    """Say what a data set holds: edgeclust data show watch."""
-    from edgeclust.har_data import open_dataset
-
-    dataset = open_dataset(data, root=root)
-    if isinstance(dataset, ArrayDataset):
-        facts = _facts_of_images(dataset)
-    else:
-        facts = _facts_of_recordings(dataset)
-    print_json(facts) if json else print_facts(data, facts)
-
-
-def _facts_of_images(dataset: ArrayDataset) -> dict[str, Any]:
-    """Return what there is to say of images."""
-    card = dataset.card
-    return {
-        "name": card.name,
-        "channels": [*map(str, card.channels)],
-        "height": card.height,
-        "width": card.width,
-        "classes": list(card.classes),
-        "n_images": len(dataset),
-        "n_labelled": int((dataset.labels >= 0).sum()),
-        "source": card.source,
-        "licence": card.licence,
-    }
-
-
-def _facts_of_recordings(dataset: "WindowedDataset") -> dict[str, Any]:
-    """Return what there is to say of recordings."""
-    card = dataset.card
-    n_samples = sum(recording.signal.shape[1] for recording in dataset.recordings)
-    return {
-        "name": card.name,
-        "rate_hz": card.rate_hz,
-        "channels": [*map(str, card.channels)],
-        "mount": card.mount,
-        "classes": list(card.classes),
-        "window": card.window,
-        "stride": card.stride,
-        "subjects": dataset.subjects,
-        "n_recordings": len(dataset.recordings),
-        "minutes": round(n_samples / card.rate_hz / 60, 2),
-        "n_windows": len(dataset),
-        "n_labelled": int((dataset.labels >= 0).sum()),
-        "n_skipped": dataset.n_skipped,
-        "source": card.source,
-        "licence": card.licence,
-    }
-
-
-@data_app.command("fetch")
-def fetch_data(
-    name: Annotated[str, typer.Argument(help="A data set whose files can be downloaded.")],
-    root: Annotated[
-        Path | None, typer.Option(help="Folder to keep them in; the user's cache if left out.")
-    ] = None,
-) -> None:
-    """Download the official files of a data set and verify them: edgeclust data fetch cifar10."""
-    from edgeclust.har_data.fetch import fetch
-
-    with download_progress() as on_bytes:
-        folder = fetch(name, root, on_bytes=on_bytes)
-    remark(f"verified, in {folder}")
-    remark(f"next: edgeclust train {name}" + ("" if root is None else f" --root {root}"))
-
-
-@data_app.command("convert")
-def convert_data(
-    data: Annotated[str, typer.Argument(help="A name, or the path of a recordings folder.")],
-    out: Annotated[Path, typer.Argument(help="The folder to make.")],
-) -> None:
-    """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
-    from edgeclust.har_data import open_recordings, write_recordings_folder
-
-    dataset = open_recordings(data)
-    write_recordings_folder(dataset.card, dataset.recordings, out)
-    remark(f"next: edgeclust train {out}")
 
 
 @app.command()
@@ -255,7 +154,7 @@ def train(
     from edgeclust.train.imbalance import make_imbalanced
 
     dataset = open_dataset(data, window, stride, root=root)
-    held_out = tuple(_parse_list(hold_out))
+    held_out = tuple(parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
         raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")
@@ -268,13 +167,13 @@ def train(
         method=method,
         solver=solver,
         encoder=encoder,
-        sigma=_parse_sigma(sigma),
+        sigma=parse_sigma(sigma),
         epochs=epochs,
         batch_size=batch_size,
         restarts=restarts,
         balance=balance,
         align=align,
-        prior=_parse_prior(prior, training if imbalance else None, n_clusters),
+        prior=parse_prior(prior, training if imbalance else None, n_clusters),
         seed=seed,
         device=device,
     )
@@ -410,9 +309,9 @@ def reproduce(
         content, where = read_toml(grid.read_text(encoding="utf-8"), str(grid)), str(grid)
     given: dict[str, Any] = {
         "data": data,
-        "methods": _parse_list(methods),
-        "seeds": [_parse_seed(seed) for seed in _parse_list(seeds)],
-        "settings": _parse_list(settings),
+        "methods": parse_list(methods),
+        "seeds": [parse_seed(seed) for seed in parse_list(seeds)],
+        "settings": parse_list(settings),
         "root": None if root is None else str(root.resolve()),
     }
     content |= {key: values for key, values in given.items() if values}
@@ -610,67 +509,6 @@ def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
         "windows_per_s": speed,
         "confusion": evaluation.table.tolist(),
     }
-
-
-def _first_line(text: str | None) -> str:
-    """Return the first line of a docstring."""
-    return (text or "").strip().partition("\n")[0]
-
-
-def _parse_sigma(text: str) -> float | None:
-    """Return a fixed sigma, or None for a calibrated one."""
-    if text == "auto":
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"sigma should be a number above 0 or 'auto', got {text!r}") from error
-
-
-def _parse_list(text: str) -> list[str]:
-    """Return the parts between commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _parse_seed(text: str) -> int:
-    """Return a seed."""
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ConfigError(f"seeds should be whole numbers, as in 0,1,2, got {text!r}") from error
-
-
-def _parse_prior(
-    text: str | None, imbalanced: "Dataset | None", n_clusters: int
-) -> str | tuple[float, ...]:
-    """Return a prior by name or as numbers; with none given, imbalanced data's true shares."""
-    from edgeclust.train.imbalance import class_shares
-
-    if text is None and imbalanced is not None:
-        shares = class_shares(imbalanced)
-        if len(shares) != n_clusters or not all(shares):
-            raise ConfigError(
-                f"--imbalance hands the shares of {sum(share > 0 for share in shares)} classes "
-                f"to {n_clusters} clusters, one each: say another --prior, as 'uniform'"
-            )
-        return shares
-    if text is None or text in ("uniform", "learned"):
-        return text or "uniform"
-    try:
-        return _numbers(text)
-    except ValueError as error:
-        try:
-            return _numbers(Path(text).read_text())
-        except (ValueError, OSError):
-            raise ConfigError(
-                "prior should be 'uniform', 'learned', numbers as in 0.5,0.3,0.2 or a file of "
-                f"them, got {text!r}"
-            ) from error
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    """Return the numbers of a text, commas, spaces or lines between them."""
-    return tuple(float(number) for number in text.replace(",", " ").split())
 
 
 def _say_skipped(dataset: "Dataset") -> None:

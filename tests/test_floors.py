@@ -19,7 +19,10 @@ PACKAGES = {
 }
 
 FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler"}
-FLOOR_4 = {"edgeclust.cli", "edgeclust.console", "edgeclust.reproduce", "edgeclust.__main__"}
+FLOOR_4 = {
+    f"edgeclust.{name}"
+    for name in ("__main__", "cli", "console", "data_commands", "options", "reproduce")
+}
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [
     "matplotlib",
