@@ -282,7 +282,8 @@ def _tensors(model: TrainedModel) -> dict[str, torch.Tensor]:
         "counts": model.counts,
         "radii": model.radii,
     }
-    weights = {f"encoder.{name}": tensor for name, tensor in model.encoder.state_dict().items()}
+    state = model.encoder.state_dict()
+    weights = {f"encoder.{name}": tensor.contiguous() for name, tensor in state.items()}
     return weights | {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
