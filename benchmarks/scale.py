@@ -1,6 +1,6 @@
 """Does the scale of the data matter? Train on them as they are, and times 0.01 and 100.
 
-    .venv/bin/python benchmarks/scale.py watch hapt
+    .venv/bin/python benchmarks/scale.py watch recordings/hapt
 
 One training each, sigma calibrated. Prints how far the clusters agree with those of the data as
 they are (NMI of the labels, 1 is the same), and their scores.
