@@ -1,9 +1,10 @@
-"""What turning sessions by gravity gains at a waist, and what it destroys at a wrist.
+r"""What turning sessions by gravity gains at a waist, and what it destroys at a wrist.
 
-    .venv/bin/python benchmarks/orientation.py recordings/hapt --out results --figure docs/orientation.png
+    .venv/bin/python benchmarks/orientation.py recordings/hapt --out results-orientation \\
+        --figure docs/orientation.png
 
-`recordings/hapt` is the folder that benchmarks/recordings.py makes; the wrist is that of the embedded
-recordings. One training a seed. The folder is a grid's: what it holds is not run again.
+`recordings/hapt` is the folder that benchmarks/recordings.py makes; the wrist is that of the
+embedded recordings. One training a seed. The folder is a grid's: what it holds is not run again.
 """
 
 import argparse

@@ -8,9 +8,12 @@ from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.cifar import read_cifar10, read_cifar100
 from edgeclust.har_data.digits import read_digits
+from edgeclust.har_data.dsads import read_dsads
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
+from edgeclust.har_data.hapt import read_hapt
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
+from edgeclust.har_data.uci_har import read_uci_har
 from edgeclust.har_data.watch import read_watch
 from edgeclust.images import ArrayDataset
 
@@ -19,6 +22,9 @@ Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
 
 READERS: dict[str, Reader] = {
     "watch": read_watch,
+    "dsads": read_dsads,
+    "hapt": read_hapt,
+    "uci-har": read_uci_har,
     "digits": read_digits,
     "fashion-mnist": read_fashion_mnist,
     "cifar10": read_cifar10,

@@ -1,0 +1,29 @@
+"""Small fixtures in the layout of the official distributions."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
+    """Return a zip archive of files by their paths."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def unpacked(files: Mapping[str, str | bytes], folder: Path) -> Path:
+    """Write files into a folder, and return it."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return folder
+
+
+def lines(rows: Iterable[Sequence[object]], separator: str = " ", before: str = "") -> str:
+    """Return rows as text, a line each."""
+    return "".join(before + separator.join(map(str, row)) + "\n" for row in rows)
