@@ -1,0 +1,159 @@
+"""Samples with time stamps brought to a steady clock: repaired, cut at gaps, resampled."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import firwin, resample_poly
+
+MOST_GAP_S = 1.0
+"""Seconds without a sample that cut a recording in two, unless a reader says otherwise."""
+
+STEADY = 0.05
+"""Part of a step by which a clock may be off its rate and still be steady: nothing is resampled."""
+
+LOBES = 16
+"""Half length of the anti-alias filter in samples of the lower rate."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Samples at a steady rate, without a gap.
+
+    Parameters
+    ----------
+    start_s : float
+        Stamp of the first sample, in seconds.
+    samples : float64 array of shape (n_samples, n_channels)
+    labels : int array of shape (n_samples,)
+        Of the sample that is nearest in time.
+    """
+
+    start_s: float
+    samples: NDArray[np.float64]
+    labels: NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What was found wrong with the stamps of a recording.
+
+    Parameters
+    ----------
+    n_repeated : int
+        Samples left out, for one of the same stamp came before.
+    n_out_of_order : int
+        Samples that stood behind one of a later stamp.
+    n_gaps : int
+        Places where the recording was cut: no sample for longer than allowed, or a clock that
+        was set back.
+    """
+
+    n_repeated: int
+    n_out_of_order: int
+    n_gaps: int
+
+
+def to_steady_rate(
+    times: NDArray[np.float64],
+    samples: NDArray[np.float64],
+    labels: NDArray[np.integer[Any]],
+    rate_hz: float,
+    most_gap_s: float = MOST_GAP_S,
+) -> tuple[list[Stretch], Repairs]:
+    """Repair stamps, cut where there are none for long, and resample to a rate.
+
+    Parameters
+    ----------
+    times : float64 array of shape (n_samples,)
+        Stamps in seconds, finite, in the order of the file.
+    samples : float64 array of shape (n_samples, n_channels)
+        NaN where a sample is missing.
+    labels : int array of shape (n_samples,)
+        Class of each sample.
+    rate_hz : float
+        Rate of what is returned. Samples that come at it, to a twentieth of a step, stay as they
+        are; faster ones pass an anti-alias filter.
+    most_gap_s : float
+        A step longer than this, or further back, starts another stretch.
+
+    Returns
+    -------
+    stretches : list of Stretch
+        Of two samples at least.
+    repairs : Repairs
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.har_data.timeline import to_steady_rate
+    >>> times = np.array([0.0, 0.1, 0.1, 0.3, 0.2, 5.0, 5.1])
+    >>> values = np.array([[0.0], [1.0], [1.0], [3.0], [2.0], [9.0], [9.0]])
+    >>> found, repairs = to_steady_rate(times, values, np.zeros(7, int), rate_hz=10.0)
+    >>> [stretch.samples[:, 0].tolist() for stretch in found], repairs
+    ([[0.0, 1.0, 2.0, 3.0], [9.0, 9.0]], Repairs(n_repeated=1, n_out_of_order=1, n_gaps=1))
+    """
+    cuts = np.flatnonzero(np.abs(np.diff(times)) > most_gap_s) + 1
+    stretches, n_repeated, n_out_of_order = [], 0, 0
+    for start, stop in pairwise([0, *cuts.tolist(), len(times)]):
+        own = times[start:stop]
+        n_out_of_order += int((np.diff(own) < 0).sum())
+        order = start + np.argsort(own, kind="stable")
+        order = order[np.diff(times[order], prepend=-np.inf) > 0]
+        n_repeated += stop - start - len(order)
+        if len(order) > 1:
+            stretches.append(_resample(times[order], samples[order], labels[order], rate_hz))
+    return stretches, Repairs(n_repeated, n_out_of_order, len(cuts))
+
+
+def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray[np.float64]:
+    """Resample steady samples; what the lower rate cannot hold is filtered out.
+
+    Parameters
+    ----------
+    samples : float64 array of shape (n_samples, n_channels)
+        Not modified. A NaN spreads over the filter's length, 16 samples of the lower rate.
+    from_hz, to_hz : float
+        Rates, above 0.
+
+    Returns
+    -------
+    samples : float64 array of shape (n_new, n_channels)
+        The first is of the same time as the first that was given.
+    """
+    ratio = Fraction(to_hz / from_hz).limit_denominator(1000)
+    up, down = ratio.numerator, ratio.denominator
+    if up == down:
+        return samples
+    # The cut lies a tenth below the lower of the two Nyquist frequencies.
+    longer = max(up, down)
+    taps = firwin(2 * LOBES * longer + 1, 0.9 / longer, window=("kaiser", 5.0))
+    resampled: NDArray[np.float64] = resample_poly(
+        samples, up, down, axis=0, window=taps, padtype="line"
+    )
+    return resampled
+
+
+def _resample(
+    times: NDArray[np.float64],
+    samples: NDArray[np.float64],
+    labels: NDArray[np.integer[Any]],
+    rate_hz: float,
+) -> Stretch:
+    """Bring one stretch, its stamps rising, to a rate."""
+    steps = np.diff(times) * rate_hz
+    if (np.abs(steps - 1) <= STEADY).all():
+        return Stretch(float(times[0]), samples, labels)
+    # To a steady clock of about the sensor's own rate first, where that is higher.
+    own_hz = max(rate_hz, 1 / float(np.median(np.diff(times))))
+    own_hz = rate_hz if own_hz < (1 + STEADY) * rate_hz else own_hz
+    clock = times[0] + np.arange(int((times[-1] - times[0]) * own_hz + 1e-6) + 1) / own_hz
+    steady = np.stack([np.interp(clock, times, column) for column in samples.T], axis=1)
+    steady = change_rate(steady, own_hz, rate_hz)
+    wanted = times[0] + np.arange(len(steady)) / rate_hz
+    later = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    nearest = later - (wanted - times[later - 1] < times[later] - wanted)
+    return Stretch(float(times[0]), steady, labels[nearest])
