@@ -30,7 +30,16 @@ from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
 from edgeclust.model_file import ModelMetadata
-from edgeclust.options import Json, Root, parse_list, parse_prior, parse_seed, parse_sigma
+from edgeclust.options import (
+    Channels,
+    Json,
+    Rate,
+    Root,
+    parse_list,
+    parse_prior,
+    parse_seed,
+    parse_sigma,
+)
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
@@ -104,6 +113,8 @@ def train(
     stride: Annotated[
         int | None, typer.Option(help="Samples between windows; the data's if left out.")
     ] = None,
+    rate_hz: Rate = None,
+    channels: Channels = "",
     hold_out: Annotated[
         str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
     ] = "",
@@ -153,7 +164,9 @@ def train(
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
 
-    dataset = open_dataset(data, window, stride, root=root)
+    dataset = open_dataset(
+        data, window, stride, root=root, rate_hz=rate_hz, channels=parse_list(channels)
+    )
     held_out = tuple(parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
@@ -472,14 +485,23 @@ def _label_stream(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
 def _open_as(
     trained: "Run", data: str | None, root: Path | None
 ) -> "WindowedDataset | ArrayDataset":
-    """Open the data of a run, or others, cut as those of the run."""
+    """Open the data of a run, or others, cut as those of the run and of its channels."""
     from edgeclust.har_data import open_dataset
 
     card = trained.card
-    window, stride = (None, None) if isinstance(card, ImageCard) else (card.window, card.stride)
+    own = data is None
     if data is None:
         data, root = trained.data, root or (Path(trained.root) if trained.root else None)
-    return open_dataset(data, window, stride, root=root)
+    if isinstance(card, ImageCard):
+        return open_dataset(data, root=root)
+    return open_dataset(
+        data,
+        card.window,
+        card.stride,
+        root=root,
+        rate_hz=card.rate_hz if own else None,
+        channels=card.channel_names,
+    )
 
 
 def _input_of(metadata: ModelMetadata) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import typer
 
 from edgeclust.console import download_progress, print_facts, print_json, print_rows, remark
 from edgeclust.images import ArrayDataset
-from edgeclust.options import Data, Json, Root
+from edgeclust.options import Channels, Data, Json, Rate, Root, parse_list
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
@@ -30,12 +30,14 @@ def list_data(json: Json = False) -> None:
 def show_data(
     data: Data,
     root: Root = None,
+    rate_hz: Rate = None,
+    channels: Channels = "",
     json: Json = False,
 ) -> None:
     """Say what a data set holds: edgeclust data show watch."""
     from edgeclust.har_data import open_dataset
 
-    dataset = open_dataset(data, root=root)
+    dataset = open_dataset(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
     if isinstance(dataset, ArrayDataset):
         facts = _facts_of_images(dataset)
     else:
@@ -102,11 +104,14 @@ def fetch_data(
 def convert_data(
     data: Data,
     out: Annotated[Path, typer.Argument(help="The folder to make.")],
+    root: Root = None,
+    rate_hz: Rate = None,
+    channels: Channels = "",
 ) -> None:
     """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
     from edgeclust.har_data import open_recordings, write_recordings_folder
 
-    dataset = open_recordings(data)
+    dataset = open_recordings(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
     write_recordings_folder(dataset.card, dataset.recordings, out)
     remark(f"next: edgeclust train {out}")
 

@@ -14,7 +14,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Data = Annotated[str, typer.Argument(help="A name, or the path of a recordings folder.")]
 Root = Annotated[
     Path | None,
-    typer.Option(help="Folder of the official files of a name; that of 'data fetch' if left out."),
+    typer.Option(
+        help="Folder of the official files of a name, or their archive; that of 'data fetch' if "
+        "left out."
+    ),
+]
+Rate = Annotated[
+    float | None, typer.Option("--rate-hz", help="Rate to resample to; the data's if left out.")
+]
+Channels = Annotated[
+    str,
+    typer.Option(help="Channels to keep, by name or kind, as in acc,gyro; all if left out."),
 ]
 
 

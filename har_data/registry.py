@@ -1,6 +1,6 @@
 """The data sets known by name, and the one door to all data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgeclust.card import Card
@@ -12,6 +12,7 @@ from edgeclust.har_data.dsads import read_dsads
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
 from edgeclust.har_data.hapt import read_hapt
 from edgeclust.har_data.recordings_folder import read_recordings_folder
+from edgeclust.har_data.selection import resample, select_channels
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
 from edgeclust.har_data.uci_har import read_uci_har
 from edgeclust.har_data.watch import read_watch
@@ -53,6 +54,8 @@ def open_dataset(
     stride: int | None = None,
     *,
     root: Path | str | None = None,
+    rate_hz: float | None = None,
+    channels: Sequence[str] = (),
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
 
@@ -61,16 +64,21 @@ def open_dataset(
     data : str or Path
         A name in `READERS`, or the path of a recordings folder.
     window, stride : int, optional
-        Length of a window and the step between two in samples; the card's when left out.
+        Length of a window and the step between two in samples, at the rate asked for; the card's
+        when left out.
     root : Path or str, optional
-        Folder of the official files of a name; where ``edgeclust data fetch`` keeps them when
-        left out.
+        Folder of the official files of a name, or their archive; where ``edgeclust data fetch``
+        keeps them when left out.
+    rate_hz : float, optional
+        Rate to resample recordings to.
+    channels : sequence of str
+        Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
 
     Raises
     ------
     DataError
-        If it is neither, or cannot be read, or holds no whole window, or if images are to be
-        cut into windows.
+        If it is neither, or cannot be read, or holds no whole window or no such channel, or if
+        images are to be treated as recordings.
 
     Examples
     --------
@@ -89,20 +97,34 @@ def open_dataset(
             "or give the path of a recordings folder"
         )
     if not isinstance(content, ArrayDataset):
+        if channels:
+            content = select_channels(*content, channels)
+        if rate_hz is not None:
+            content = resample(*content, rate_hz)
         return WindowedDataset(*content, window, stride)
     if window is not None or stride is not None:
         raise DataError(
             f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
         )
+    if rate_hz is not None or channels:
+        raise DataError(
+            f"rate and channels are those of recordings, {str(data)!r} holds images: leave them out"
+        )
     return content
 
 
-def open_recordings(data: str | Path) -> WindowedDataset:
+def open_recordings(
+    data: str | Path,
+    *,
+    root: Path | str | None = None,
+    rate_hz: float | None = None,
+    channels: Sequence[str] = (),
+) -> WindowedDataset:
     """Open recordings by name or by path, cut as their card says.
 
     Parameters
     ----------
-    data : str or Path
+    data, root, rate_hz, channels
         As of `open_dataset`.
 
     Raises
@@ -116,7 +138,7 @@ def open_recordings(data: str | Path) -> WindowedDataset:
     >>> len(open_recordings("watch").recordings)
     140
     """
-    dataset = open_dataset(data)
+    dataset = open_dataset(data, root=root, rate_hz=rate_hz, channels=channels)
     if isinstance(dataset, ArrayDataset):
         raise DataError(f"recordings are asked for, {str(data)!r} holds images")
     return dataset

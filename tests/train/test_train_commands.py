@@ -175,6 +175,21 @@ def test_a_sigma_too_small_and_clusters_that_died_are_said_once(folder: Path, ou
     assert "cost gaps" not in fine.stderr
 
 
+def test_a_run_of_some_channels_at_another_rate_is_scored_and_exported_as_it_was_trained(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "slow"
+    options = ["--rate-hz", "12.5", "--channels", "acc"]
+    trained = run("train", folder, "--out", out, *QUICK, *options, "--json")
+    assert trained.exit_code == 0, trained.stderr
+    scores = json.loads(run("evaluate", out, "--json").stdout)
+    assert scores["acc"] == json.loads(trained.stdout)["acc"]
+    assert run("export", out).exit_code == 0
+    shown = json.loads(run("data", "show", folder, *options, "--json").stdout)
+    assert (shown["rate_hz"], shown["window"]) == (12.5, TOY_CARD.window // 2)
+    assert "no channel mag in 'toy'" in fails_with(run("data", "show", folder, "--channels", "mag"))
+
+
 def test_data_are_listed_and_shown() -> None:
     images = {"cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled"}
     names = sorted(images | {"dsads", "hapt", "uci-har", "watch"})
