@@ -35,7 +35,7 @@ def criterion(
     >>> for labels in ([0, 0, 0, 1, 1, 1], [0, 1, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0]):
     ...     cost = 9.0 * (np.array(labels)[:, None] != np.arange(2))
     ...     print(round(criterion(cost, one_subject, followers), 2))
-    -1.11
+    -0.98
     -0.71
     0.0
     """
