@@ -38,8 +38,8 @@ activities.
 - pooled: one model of all subjects; per-subject: a model for each; k-fold, loso and hold-out:
   scored on subjects not trained on; imbalance: pooled, some classes made rarer. What has several
   parts is their mean, weighted by windows, each part matched for itself.
-- {CHOICE}: mean rank among the restarts that ran to the end, 1 the best;
-  r is the correlation of criterion and ACC among them.
+- {CHOICE}: mean rank among all restarts, 1 the best, those that were stopped by the ACC they had
+  then; r is the correlation of criterion and ACC among those that ran to the end.
 """
 
 
@@ -98,7 +98,7 @@ def summarise(rows: Iterable[Row]) -> list[dict[str, Any]]:
     for row in rows:
         if not row.get("error"):
             groups.setdefault((row["data"], row["setting"], row["variant"]), []).append(row)
-    keys = [*COLUMNS, "restart_rank", "n_restarts", "restart_correlation", "seconds"]
+    keys = [*COLUMNS, "restart_rank_of_all", "n_restarts", "restart_correlation", "seconds"]
     summary = []
     for (data, setting, variant), members in groups.items():
         seeds = [member["seed"] for member in members]
@@ -123,9 +123,9 @@ def format_score(line: Mapping[str, Any], key: str) -> str:
     '∞'
     """
     if key == CHOICE:
-        if "restart_rank" not in line or line["n_restarts"]["mean"] == 1:
+        if "restart_rank_of_all" not in line or line["n_restarts"]["mean"] == 1:
             return "-"
-        rank, n = line["restart_rank"]["mean"], line["n_restarts"]["mean"]
+        rank, n = line["restart_rank_of_all"]["mean"], line["n_restarts"]["mean"]
         guide = line.get("restart_correlation")
         return f"{rank:.1f} of {n:.3g}" + (f" (r {_short(guide['mean'], 2)})" if guide else "")
     if key not in line:

@@ -33,7 +33,11 @@ def test_one_infinite_divergence_makes_the_mean_infinite() -> None:
 
 
 def test_markdown_has_a_table_for_each_data_and_setting() -> None:
-    chosen: dict[str, Any] = {"restart_rank": 1, "n_restarts": 3, "restart_correlation": -0.72}
+    chosen: dict[str, Any] = {
+        "restart_rank_of_all": 1,
+        "n_restarts": 3,
+        "restart_correlation": -0.72,
+    }
     rows = [row(0, 0.5, **chosen), row(0, 0.6, "a|b"), row(0, 0.4) | {"setting": "loso"}]
     text = to_markdown(summarise(rows))
     assert text.count("\n## ") == 2
@@ -46,7 +50,7 @@ def test_markdown_has_a_table_for_each_data_and_setting() -> None:
 
 
 def test_a_single_restart_is_no_choice() -> None:
-    (line,) = summarise([row(0, 0.5, restart_rank=1, n_restarts=1)])
+    (line,) = summarise([row(0, 0.5, restart_rank_of_all=1, n_restarts=1)])
     assert format_score(line, CHOICE) == "-"
 
 
