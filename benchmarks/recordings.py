@@ -13,60 +13,17 @@ subject's activity follow one another and become one recording.
 """
 
 import argparse
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from edgeclust import Card, Channel, Recording
+from edgeclust import Recording
 from edgeclust.har_data import write_recordings_folder
-
-STANDARD_GRAVITY = 9.80665  # m/s2 in one g
-
-HAPT = Card(
-    name="hapt",
-    rate_hz=50.0,
-    channels=(
-        *(Channel(f"acc_{axis}", "g") for axis in "xyz"),
-        *(Channel(f"gyro_{axis}", "rad/s") for axis in "xyz"),
-    ),
-    window=128,
-    stride=64,
-    classes=("walking", "upstairs", "downstairs", "sitting", "standing", "lying"),
-    mount="waist",
-)
-
-PLACES = ("torso", "right_arm", "left_arm", "right_leg", "left_leg")
-
-DSADS = Card(
-    name="dsads",
-    rate_hz=25.0,
-    channels=tuple(Channel(f"{place}_{axis}acc", "g") for place in PLACES for axis in "xyz"),
-    window=125,
-    stride=125,
-    classes=(
-        "sitting",
-        "standing",
-        "lying on back",
-        "lying on right side",
-        "ascending stairs",
-        "descending stairs",
-        "standing in elevator",
-        "moving in elevator",
-        "walking in parking lot",
-        "walking on treadmill, flat",
-        "walking on treadmill, 15 degrees",
-        "running on treadmill",
-        "stepper",
-        "cross trainer",
-        "cycling, horizontal",
-        "cycling, vertical",
-        "rowing",
-        "jumping",
-        "basketball",
-    ),
-    mount="torso, arms, legs",
-)
+from edgeclust.har_data.dsads import CARD as DSADS
+from edgeclust.har_data.hapt import CARD as HAPT
+from edgeclust.har_data.units import STANDARD_GRAVITY
 
 
 def read_hapt(path: Path) -> list[Recording]:
@@ -122,7 +79,9 @@ def main() -> None:
     if arguments.data == "hapt":
         write_recordings_folder(HAPT, read_hapt(arguments.npz), arguments.out)
     else:
-        write_recordings_folder(DSADS, read_dsads(arguments.npz), arguments.out)
+        channels = tuple(channel for channel in DSADS.channels if channel.unit == "g")
+        card = replace(DSADS, channels=channels)
+        write_recordings_folder(card, read_dsads(arguments.npz), arguments.out)
 
 
 if __name__ == "__main__":

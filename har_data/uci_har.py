@@ -14,6 +14,7 @@ import numpy as np
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
+from edgeclust.har_data.hapt import CARD as HAPT
 from edgeclust.har_data.members import Members, find_members
 from edgeclust.har_data.text_tables import read_numbers
 
@@ -30,7 +31,7 @@ CARD = Card(
     ),
     window=128,
     stride=64,
-    classes=("walking", "upstairs", "downstairs", "sitting", "standing", "lying"),
+    classes=HAPT.classes,
     mount="waist",
     source="UCI 240, inertial signals (Anguita et al. 2013); the people are those of hapt",
     licence="as is, not for commercial use",
