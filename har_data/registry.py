@@ -17,6 +17,8 @@ from edgeclust.har_data.pamap2 import read_pamap2
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
 from edgeclust.har_data.uci_har import read_uci_har
+from edgeclust.har_data.unimib_shar import read_unimib_shar
+from edgeclust.har_data.usc_had import read_usc_had
 from edgeclust.har_data.watch import read_watch
 from edgeclust.images import ArrayDataset
 
@@ -31,6 +33,8 @@ READERS: dict[str, Reader] = {
     "opportunity": read_opportunity,
     "pamap2": read_pamap2,
     "uci-har": read_uci_har,
+    "unimib-shar": read_unimib_shar,
+    "usc-had": read_usc_had,
     "digits": read_digits,
     "fashion-mnist": read_fashion_mnist,
     "cifar10": read_cifar10,

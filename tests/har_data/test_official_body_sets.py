@@ -4,18 +4,22 @@ Where a value stands for itself, a cell holds the number of its column, counted 
 readmes do.
 """
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 from edgeclust import DataError, WindowedDataset
 from edgeclust.har_data import open_dataset
 from edgeclust.har_data.mhealth import read_mhealth
 from edgeclust.har_data.opportunity import read_opportunity
 from edgeclust.har_data.pamap2 import read_pamap2
+from edgeclust.har_data.unimib_shar import read_unimib_shar
+from edgeclust.har_data.usc_had import read_usc_had
 
 from layouts import lines, unpacked, zipped
 
@@ -50,6 +54,23 @@ def opportunity_table() -> NDArray[Any]:
     table = column_numbers(60, 250)
     table[:, 243] = np.repeat([0, 1, 2, 4, 5, 3], 10)
     return table
+
+
+def mat(**variables: object) -> bytes:
+    content = io.BytesIO()
+    savemat(content, variables)
+    return content.getvalue()
+
+
+def usc_had_trial(key: str, activity: object, readings: object) -> bytes:
+    return mat(subject="13", trial="2", sensor_readings=readings, **{key: activity})
+
+
+def unimib_files(data: object, labels: object) -> dict[str, str | bytes]:
+    return {
+        "UniMiB-SHAR/data/acc_data.mat": mat(acc_data=data),
+        "UniMiB-SHAR/data/acc_labels.mat": mat(acc_labels=labels),
+    }
 
 
 def test_pamap2_takes_the_accelerometer_of_16_g_and_speaks_of_g(tmp_path: Path) -> None:
@@ -149,6 +170,70 @@ def test_opportunity_takes_five_units_and_the_track_of_locomotion(tmp_path: Path
     assert first.labels[::10].tolist() == [-1, 0, 1, 2, 3, -1]
 
 
+def test_usc_had_reads_numbers_that_are_texts_under_either_key(tmp_path: Path) -> None:
+    readings = np.array([[1, 0, -1, 180, 90, -36]] * 3)
+    trials: dict[str, str | bytes] = {
+        "USC-HAD/Readme.txt": "readme",
+        "USC-HAD/Subject1/a1t5.mat": usc_had_trial("activity_number", "1", readings),
+        "USC-HAD/Subject13/a11t2.mat": usc_had_trial("activity_numbr", "11", readings),
+    }
+    (tmp_path / "USC-HAD.zip").write_bytes(zipped(trials))
+    card, (first, second) = read_usc_had(tmp_path)
+    assert [(r.subject, r.session) for r in (first, second)] == [("1", "a1t5"), ("13", "a11t2")]
+    turning = [np.pi, np.pi / 2, -np.pi / 5]
+    np.testing.assert_allclose(first.signal[:, 2], [1, 0, -1, *turning], rtol=1e-6)
+    assert [card.channels[i].unit for i in (0, 3)] == ["g", "rad/s"]
+    assert first.labels is not None
+    assert second.labels is not None
+    assert first.labels.tolist() == [0, 0, 0]
+    assert card.classes[second.labels[0]] == "elevator up"
+
+
+@pytest.mark.parametrize(
+    ("trial", "message"),
+    [
+        (b"", "is no MATLAB file"),
+        (b"1.0 2.0 3.0\n" * 20, "is no MATLAB file"),
+        (usc_had_trial("activity_number", "1", np.ones((9, 6)))[:-40], "is no MATLAB file"),
+        (usc_had_trial("activity", "1", np.ones((9, 6))), "has no activity_number, it has subject"),
+        (usc_had_trial("activity_number", "one", np.ones((9, 6))), "should be a number, got .*one"),
+        (usc_had_trial("activity_number", "13", np.ones((9, 6))), "has the label 13, known are"),
+        (usc_had_trial("activity_number", "1", np.ones((9, 5))), r"shape \(9, 5\) .* 6 columns"),
+        (usc_had_trial("activity_number", "1", np.ones((0, 6))), "sensor_readings is empty"),
+        (usc_had_trial("activity_number", "1", "1 2 3"), "expected numbers in 6 columns"),
+    ],
+)
+def test_usc_had_says_which_file_is_wrong(trial: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=rf"a1t1\.mat.* {message}"):
+        read_usc_had(unpacked({"USC-HAD/Subject1/a1t1.mat": trial}, tmp_path))
+
+
+def test_unimib_shar_makes_a_recording_of_every_window(tmp_path: Path) -> None:
+    data = np.arange(2 * 453).reshape(2, 453) * G
+    labels = np.array([[1, 1, 2], [17, 30, 1]])
+    (tmp_path / "UniMiB-SHAR.zip").write_bytes(zipped(unimib_files(data, labels)))
+    card, recordings = read_unimib_shar(tmp_path)
+    expected = np.arange(2 * 453).reshape(2, 3, 151)  # all x, then all y, then all z
+    np.testing.assert_allclose([r.signal for r in recordings], expected, rtol=1e-6)
+    assert [(r.subject, r.session) for r in recordings] == [
+        ("1", "trial 2 row 1"),
+        ("30", "trial 1 row 2"),
+    ]
+    assert [str(channel) for channel in card.channels] == ["acc_x (g)", "acc_y (g)", "acc_z (g)"]
+    dataset = WindowedDataset(card, recordings)
+    assert [card.classes[label] for label in dataset.labels] == [
+        "standing up from sitting",
+        "falling left",
+    ]
+    assert not len(dataset.followers)
+
+
+def test_unimib_shar_of_two_lengths_is_refused(tmp_path: Path) -> None:
+    files = unimib_files(np.ones((2, 453)), np.ones((3, 3)))
+    with pytest.raises(DataError, match=r"acc_labels.mat: has labels of 3 windows, .* has 2"):
+        read_unimib_shar(unpacked(files, tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "path", "table", "n_columns"),
     [
@@ -165,7 +250,7 @@ def test_a_line_that_is_cut_is_named(
         open_dataset(name, root=unpacked({path: text}, tmp_path))
 
 
-@pytest.mark.parametrize("name", ["pamap2", "mhealth", "opportunity"])
+@pytest.mark.parametrize("name", ["pamap2", "mhealth", "opportunity", "usc-had", "unimib-shar"])
 def test_what_is_not_there_is_said_with_the_archive(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"has neither .* nor .*\.zip.* of '{name}': .* --root"):
         open_dataset(name, root=tmp_path)

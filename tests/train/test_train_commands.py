@@ -177,7 +177,7 @@ def test_a_sigma_too_small_and_clusters_that_died_are_said_once(folder: Path, ou
 
 def test_data_are_listed_and_shown() -> None:
     images = {"cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled"}
-    phones = {"hapt", "uci-har", "watch"}
+    phones = {"hapt", "uci-har", "unimib-shar", "usc-had", "watch"}
     names = sorted(images | phones | {"dsads", "mhealth", "opportunity", "pamap2"})
     assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
     assert "watch" in run("data", "list").stdout
