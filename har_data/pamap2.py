@@ -52,7 +52,7 @@ SENSORS = {"acc": (1, "g"), "gyro": (7, "rad/s"), "mag": (10, "uT")}
 """Where x of a sensor is among the columns of its unit, and what it is read as."""
 
 BRIDGED = 20
-"""Samples, 0.2 s, of the longest hole that is bridged."""
+"""Samples, 0.2 s, of the longest hole that is bridged: less than a step takes."""
 
 CARD = Card(
     name="pamap2",
