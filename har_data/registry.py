@@ -11,10 +11,15 @@ from edgeclust.har_data.digits import read_digits
 from edgeclust.har_data.dsads import read_dsads
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
 from edgeclust.har_data.hapt import read_hapt
+from edgeclust.har_data.mhealth import read_mhealth
+from edgeclust.har_data.opportunity import read_opportunity
+from edgeclust.har_data.pamap2 import read_pamap2
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
 from edgeclust.har_data.uci_har import read_uci_har
+from edgeclust.har_data.unimib_shar import read_unimib_shar
+from edgeclust.har_data.usc_had import read_usc_had
 from edgeclust.har_data.watch import read_watch
 from edgeclust.images import ArrayDataset
 
@@ -25,7 +30,12 @@ READERS: dict[str, Reader] = {
     "watch": read_watch,
     "dsads": read_dsads,
     "hapt": read_hapt,
+    "mhealth": read_mhealth,
+    "opportunity": read_opportunity,
+    "pamap2": read_pamap2,
     "uci-har": read_uci_har,
+    "unimib-shar": read_unimib_shar,
+    "usc-had": read_usc_had,
     "digits": read_digits,
     "fashion-mnist": read_fashion_mnist,
     "cifar10": read_cifar10,

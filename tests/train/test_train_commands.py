@@ -192,7 +192,8 @@ def test_a_run_of_some_channels_at_another_rate_is_scored_and_exported_as_it_was
 
 def test_data_are_listed_and_shown() -> None:
     images = {"cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled"}
-    names = sorted(images | {"dsads", "hapt", "uci-har", "watch"})
+    phones = {"hapt", "uci-har", "unimib-shar", "usc-had", "watch"}
+    names = sorted(images | phones | {"dsads", "mhealth", "opportunity", "pamap2"})
     assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
     assert "watch" in run("data", "list").stdout
     shown = json.loads(run("data", "show", "watch", "--json").stdout)

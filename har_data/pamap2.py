@@ -1,0 +1,116 @@
+"""PAMAP2: eighteen activities of nine people with units on the hand, the chest and the ankle.
+
+References
+----------
+Reiss and Stricker, "Introducing a new benchmarked dataset for activity monitoring", ISWC 2012.
+"""
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from edgeclust.card import Card, Channel
+from edgeclust.dataset import Recording
+from edgeclust.har_data.class_ids import class_indices
+from edgeclust.har_data.holes import bridge_short_holes
+from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.text_tables import read_numbers
+from edgeclust.har_data.units import STANDARD_GRAVITY
+
+ARCHIVES = ("pamap2+physical+activity+monitoring.zip", "PAMAP2_Dataset.zip")
+
+FILES = "subject10?.dat"
+
+ACTIVITIES = {
+    1: "lying",
+    2: "sitting",
+    3: "standing",
+    4: "walking",
+    5: "running",
+    6: "cycling",
+    7: "Nordic walking",
+    9: "watching TV",
+    10: "computer work",
+    11: "car driving",
+    12: "ascending stairs",
+    13: "descending stairs",
+    16: "vacuum cleaning",
+    17: "ironing",
+    18: "folding laundry",
+    19: "house cleaning",
+    20: "playing soccer",
+    24: "rope jumping",
+}
+"""Classes by their number in the files; 9 to 11 and 18 to 20 are in the optional part alone."""
+
+N_COLUMNS = 54
+
+FIRST_COLUMNS = {"hand": 3, "chest": 20, "ankle": 37}
+"""Where the 17 columns of each unit begin; time, activity and heart rate stand before them."""
+
+SENSORS = {"acc": (1, "g"), "gyro": (7, "rad/s"), "mag": (10, "uT")}
+"""Where x of a sensor is among the columns of its unit, and what it is read as."""
+
+BRIDGED = 20
+"""Samples, 0.2 s, of the longest hole that is bridged: less than a step takes."""
+
+CARD = Card(
+    name="pamap2",
+    rate_hz=100.0,
+    channels=tuple(
+        Channel(f"{place}_{sensor}_{axis}", unit)
+        for place in FIRST_COLUMNS
+        for sensor, (_, unit) in SENSORS.items()
+        for axis in "xyz"
+    ),
+    window=512,
+    stride=100,
+    classes=tuple(ACTIVITIES.values()),
+    mount="hand, chest, ankle",
+    source="UCI 231 (Reiss and Stricker 2012)",
+)
+
+
+def read_pamap2(root: Path | None = None) -> tuple[Card, list[Recording]]:
+    """Read the streams of three units, of both parts; what lies between activities is unlabelled.
+
+    The accelerometers of 16 g are read and converted from m/s²; those of 6 g saturate. Left out
+    are the orientations, which are invalid, the temperatures and the heart rate.
+
+    Parameters
+    ----------
+    root : Path, optional
+        As `edgeclust.har_data.members.find_members` takes it; the folder ``Protocol`` is that
+        part alone.
+
+    Returns
+    -------
+    card : Card
+        100 Hz, accelerometers in g, gyroscopes in rad/s, magnetometers in uT.
+    recordings : list of Recording
+        One for each file; `session` is its folder and name. Holes of up to 0.2 s that the radio
+        left are bridged by straight lines, longer ones are NaN.
+
+    Raises
+    ------
+    DataError
+        If the files are not there, or are other than the official ones.
+    """
+    with find_members("pamap2", root, FILES, ARCHIVES) as members:
+        return CARD, [_read_file(members, path) for path in members.require(FILES)]
+
+
+def _read_file(members: Members, path: str) -> Recording:
+    """Read what one person did in one of the parts."""
+    table = read_numbers(members, path, N_COLUMNS)
+    first = [unit + x for unit in FIRST_COLUMNS.values() for x, _ in SENSORS.values()]
+    to_units = np.tile(np.repeat([1 / STANDARD_GRAVITY, 1.0, 1.0], 3), len(FIRST_COLUMNS))
+    columns = (np.array(first)[:, None] + np.arange(3)).ravel()
+    signal = bridge_short_holes(table[:, columns], BRIDGED) * to_units
+    name = PurePosixPath(path).with_suffix("")
+    return Recording(
+        signal=np.ascontiguousarray(signal.T, dtype=np.float32),
+        subject=name.name.removeprefix("subject"),
+        session=" ".join(name.parts[-2:]),
+        labels=class_indices(table[:, 1], ACTIVITIES, f"{members.where}: {path}"),
+    )

@@ -1,0 +1,103 @@
+"""USC-HAD: twelve activities of fourteen people, a motion sensor at the front right hip.
+
+References
+----------
+Zhang and Sawchuk, "USC-HAD: a daily activity dataset for ubiquitous activity recognition using
+wearable sensors", UbiComp workshops (SAGAware) 2012.
+"""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from edgeclust.card import Card, Channel
+from edgeclust.dataset import Recording
+from edgeclust.errors import DataError
+from edgeclust.har_data.class_ids import class_indices
+from edgeclust.har_data.mat_files import read_mat, take_matrix, take_variable
+from edgeclust.har_data.members import Members, find_members
+
+ARCHIVES = ("USC-HAD.zip",)
+
+FILES = "Subject*/a*t*.mat"
+
+ACTIVITIES = {
+    1: "walking forward",
+    2: "walking left",
+    3: "walking right",
+    4: "walking upstairs",
+    5: "walking downstairs",
+    6: "running forward",
+    7: "jumping up",
+    8: "sitting",
+    9: "standing",
+    10: "sleeping",
+    11: "elevator up",
+    12: "elevator down",
+}
+"""Classes by their number in the files."""
+
+CARD = Card(
+    name="usc-had",
+    rate_hz=100.0,
+    channels=(
+        *(Channel(f"acc_{axis}", "g") for axis in "xyz"),
+        *(Channel(f"gyro_{axis}", "rad/s") for axis in "xyz"),
+    ),
+    window=500,
+    stride=250,
+    classes=tuple(ACTIVITIES.values()),
+    mount="front right hip",
+    source="USC-HAD (Zhang and Sawchuk 2012)",
+)
+
+
+def read_usc_had(root: Path | None = None) -> tuple[Card, list[Recording]]:
+    """Read each trial; the gyroscope is converted from deg/s.
+
+    Parameters
+    ----------
+    root : Path, optional
+        As `edgeclust.har_data.members.find_members` takes it.
+
+    Returns
+    -------
+    card : Card
+        100 Hz, accelerometer in g and gyroscope in rad/s.
+    recordings : list of Recording
+        One for each file, 840 in all; `session` is its name, as in ``a1t5``.
+
+    Raises
+    ------
+    DataError
+        If the files are not there, or are other than the official ones.
+    """
+    with find_members("usc-had", root, FILES, ARCHIVES) as members:
+        return CARD, [_read_trial(members, path) for path in members.require(FILES)]
+
+
+def _read_trial(members: Members, path: str) -> Recording:
+    """Read one file."""
+    where = f"{members.where}: {path}"
+    variables = read_mat(members, path)
+    table = take_matrix(variables, "sensor_readings", len(CARD.channels), where)
+    table[:, 3:] = np.deg2rad(table[:, 3:])
+    (label,) = class_indices(np.array([_read_activity(variables, where)]), ACTIVITIES, where)
+    name = PurePosixPath(path)
+    return Recording(
+        signal=np.ascontiguousarray(table.T, dtype=np.float32),
+        subject=name.parent.name.removeprefix("Subject"),
+        session=name.stem,
+        labels=np.full(len(table), label),
+    )
+
+
+def _read_activity(variables: dict[str, Any], where: str) -> float:
+    """Read the number of the activity, which is a text, under a key that some files misspell."""
+    key = "activity_numbr" if "activity_numbr" in variables else "activity_number"
+    value = np.ravel(take_variable(variables, key, where))
+    try:
+        return float(value[0])
+    except (IndexError, TypeError, ValueError) as error:
+        raise DataError(f"{where}: {key} should be a number, got {value.tolist()}") from error
