@@ -49,25 +49,30 @@ def read_numbers(
                 skip_blank_lines=True,
                 index_col=False,
             ).to_numpy()
-    except (ValueError, UnicodeDecodeError) as error:  # the line is found below
-        _name_line(members, name, n_columns, separator)
+    except (ValueError, UnicodeDecodeError) as error:
+        _name_line(members, name, n_columns, separator, suspects=None)
         raise DataError(f"{where}: is no table of numbers: {error}") from error
     if not len(table):
         raise DataError(f"{where} is empty")
     numbers: NDArray[np.float64] = table[:, :n_columns]
     # A line that is too short ends in NaN; so may one that is not.
-    if not np.isnan(table[:, n_columns]).all() or np.isnan(numbers[:, -1]).any():
-        _name_line(members, name, n_columns, separator)
+    suspects = np.flatnonzero(np.isnan(numbers[:, -1]) | ~np.isnan(table[:, n_columns]))
+    if len(suspects):
+        _name_line(members, name, n_columns, separator, set(suspects.tolist()))
     return numbers
 
 
-def _name_line(members: Members, name: str, n_columns: int, separator: str | None) -> None:
-    """Say which line is the first that is wrong, if one is."""
+def _name_line(
+    members: Members, name: str, n_columns: int, separator: str | None, suspects: set[int] | None
+) -> None:
+    """Say which line is the first that is wrong, if one of the suspected rows is."""
+    row = -1
     with members.open(name) as stream:
         for line, text in enumerate(stream, start=1):
-            cells = text.decode("utf-8", "replace").strip().split(separator)
-            if not any(cells):
+            row += bool(text.strip())  # blank lines are no rows
+            if not text.strip() or (suspects is not None and row not in suspects):
                 continue
+            cells = text.decode("utf-8", "replace").strip().split(separator)
             where = f"{members.where}: {name}, line {line}"
             if len(cells) != n_columns:
                 raise DataError(f"{where}: has {len(cells)} columns, expected {n_columns}")
