@@ -113,6 +113,8 @@ def train(
     stride: Annotated[
         int | None, typer.Option(help="Samples between windows; the data's if left out.")
     ] = None,
+    window_s: Annotated[float | None, typer.Option(help="The window in seconds.")] = None,
+    stride_s: Annotated[float | None, typer.Option(help="The stride in seconds.")] = None,
     rate_hz: Rate = None,
     channels: Channels = "",
     hold_out: Annotated[
@@ -165,7 +167,14 @@ def train(
     from edgeclust.train.imbalance import make_imbalanced
 
     dataset = open_dataset(
-        data, window, stride, root=root, rate_hz=rate_hz, channels=parse_list(channels)
+        data,
+        window,
+        stride,
+        root=root,
+        rate_hz=rate_hz,
+        channels=parse_list(channels),
+        window_s=window_s,
+        stride_s=stride_s,
     )
     held_out = tuple(parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)

@@ -66,6 +66,8 @@ def open_dataset(
     root: Path | str | None = None,
     rate_hz: float | None = None,
     channels: Sequence[str] = (),
+    window_s: float | None = None,
+    stride_s: float | None = None,
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
 
@@ -83,6 +85,8 @@ def open_dataset(
         Rate to resample recordings to.
     channels : sequence of str
         Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
+    window_s, stride_s : float, optional
+        The same as `window` and `stride` in seconds, to the nearest sample; give either.
 
     Raises
     ------
@@ -111,8 +115,11 @@ def open_dataset(
             content = select_channels(*content, channels)
         if rate_hz is not None:
             content = resample(*content, rate_hz)
-        return WindowedDataset(*content, window, stride)
-    if window is not None or stride is not None:
+        card, recordings = content
+        window = _in_samples(card, "window", window, window_s)
+        stride = _in_samples(card, "stride", stride, stride_s)
+        return WindowedDataset(card, recordings, window, stride)
+    if any(length is not None for length in (window, stride, window_s, stride_s)):
         raise DataError(
             f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
         )
@@ -121,6 +128,17 @@ def open_dataset(
             f"rate and channels are those of recordings, {str(data)!r} holds images: leave them out"
         )
     return content
+
+
+def _in_samples(card: Card, name: str, samples: int | None, seconds: float | None) -> int | None:
+    """Return a length in samples that is given so or in seconds."""
+    if seconds is None:
+        return samples
+    if samples is not None:
+        raise DataError(f"{name} is given in samples and in seconds: leave one out")
+    if not 0 < seconds < float("inf"):
+        raise DataError(f"{name}_s should be above 0 s, got {seconds}")
+    return max(1, round(seconds * card.rate_hz))
 
 
 def open_recordings(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgeclust import Channel, DataError, Recording
+from edgeclust import Channel, DataError, Recording, WindowedDataset
 from edgeclust.har_data import open_dataset, open_recordings
 from edgeclust.har_data.selection import resample, select_channels
 
@@ -80,6 +80,19 @@ def test_data_are_opened_so() -> None:
     assert (dataset.card.rate_hz, dataset.card.window) == (25.0, 100)
     whole = open_recordings("watch")
     assert abs(len(dataset) - len(whole)) <= len(whole.recordings)
+
+
+def test_windows_are_cut_in_seconds_at_the_rate_asked_for() -> None:
+    dataset = open_dataset("watch", rate_hz=25, window_s=2.56, stride_s=1.0)
+    assert isinstance(dataset, WindowedDataset)
+    assert (dataset.card.window, dataset.card.stride) == (64, 25)
+    with pytest.raises(DataError, match="window is given in samples and in seconds: leave one"):
+        open_dataset("watch", 64, window_s=2.0)
+    for seconds in (0.0, float("nan"), float("inf")):
+        with pytest.raises(DataError, match=f"stride_s should be above 0 s, got {seconds}"):
+            open_dataset("watch", stride_s=seconds)
+    with pytest.raises(DataError, match="window and stride cut recordings, 'digits' holds images"):
+        open_dataset("digits", window_s=1.0)
 
 
 def test_images_have_neither() -> None:
