@@ -1,6 +1,7 @@
 """The data sets known by name, and the one door to all data."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from edgeclust.card import Card
@@ -11,10 +12,15 @@ from edgeclust.har_data.digits import read_digits
 from edgeclust.har_data.dsads import read_dsads
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
 from edgeclust.har_data.hapt import read_hapt
+from edgeclust.har_data.harth import read_harth
+from edgeclust.har_data.motionsense import read_motionsense
+from edgeclust.har_data.realdisp import read_realdisp
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
 from edgeclust.har_data.uci_har import read_uci_har
 from edgeclust.har_data.watch import read_watch
+from edgeclust.har_data.wisdm_2019 import read_wisdm_2019
+from edgeclust.har_data.wisdm_v1 import read_wisdm_v1
 from edgeclust.images import ArrayDataset
 
 Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
@@ -25,6 +31,15 @@ READERS: dict[str, Reader] = {
     "dsads": read_dsads,
     "hapt": read_hapt,
     "uci-har": read_uci_har,
+    "harth": read_harth,
+    "motionsense": read_motionsense,
+    "realdisp": read_realdisp,
+    "realdisp-ideal": partial(read_realdisp, scenario="ideal"),
+    "realdisp-self": partial(read_realdisp, scenario="self"),
+    "realdisp-mutual": partial(read_realdisp, scenario="mutual"),
+    "wisdm-v1": read_wisdm_v1,
+    "wisdm-2019-phone": partial(read_wisdm_2019, device="phone"),
+    "wisdm-2019-watch": partial(read_wisdm_2019, device="watch"),
     "digits": read_digits,
     "fashion-mnist": read_fashion_mnist,
     "cifar10": read_cifar10,

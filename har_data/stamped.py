@@ -1,0 +1,183 @@
+"""Recordings from samples with time stamps: on a steady clock, and what was repaired is said."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edgeclust.card import Card
+from edgeclust.dataset import Recording
+from edgeclust.errors import DataError
+from edgeclust.har_data.timeline import MOST_GAP_S, to_steady_rate
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Bout:
+    """Samples of one person as they were stamped.
+
+    Parameters
+    ----------
+    times : float64 array of shape (n_samples,)
+        Seconds, in the order of the file.
+    samples : float64 array of shape (n_samples, n_channels)
+        In the units of the card.
+    labels : int array of shape (n_samples,)
+        Index of the class, -1 where unknown.
+    subject, session : str
+        As of `edgeclust.dataset.Recording`.
+    """
+
+    times: NDArray[np.float64]
+    samples: NDArray[np.float64]
+    labels: NDArray[np.integer[Any]]
+    subject: str
+    session: str
+
+
+def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Recording]:
+    """Bring bouts to the rate of the card, and warn in one line of what was repaired.
+
+    Parameters
+    ----------
+    card : Card
+        Says the rate.
+    where : str
+        The folder or archive, for the messages.
+    bouts : iterable of Bout
+        Taken one at a time.
+
+    Returns
+    -------
+    recordings : list of Recording
+        One for each stretch without a gap; a bout of several has their number in `session`.
+
+    Raises
+    ------
+    DataError
+        If a stamp is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust import Card, Channel
+    >>> from edgeclust.har_data.stamped import Bout, steady_recordings
+    >>> card = Card("toy", 10.0, (Channel("x", "g"),), window=2, stride=2)
+    >>> times = np.array([0.0, 0.1, 0.2, 9.0, 9.1])
+    >>> bout = Bout(times, np.ones((5, 1)), np.zeros(5, int), subject="1", session="run")
+    >>> [(r.session, r.signal.shape) for r in steady_recordings(card, "toy", [bout])]
+    [('run 1', (1, 3)), ('run 2', (1, 2))]
+    """
+    recordings = []
+    n_repeated = n_out_of_order = n_gaps = 0
+    for bout in bouts:
+        if not np.isfinite(bout.times).all():
+            raise DataError(f"{where}: {bout.session} of {bout.subject} has a sample with no time")
+        stretches, repairs = to_steady_rate(bout.times, bout.samples, bout.labels, card.rate_hz)
+        n_repeated += repairs.n_repeated
+        n_out_of_order += repairs.n_out_of_order
+        n_gaps += repairs.n_gaps
+        for number, stretch in enumerate(stretches, start=1):
+            signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
+            session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
+            recordings.append(Recording(signal, bout.subject, session, stretch.labels))
+    if n_repeated or n_out_of_order or n_gaps:
+        logger.warning(
+            "%s: time stamps repaired: %d repeated and left out, %d out of order and sorted, "
+            "%d gaps cut",
+            *(where, n_repeated, n_out_of_order, n_gaps),
+        )
+    return recordings
+
+
+def join_in_time(
+    times: NDArray[np.float64],
+    samples: NDArray[np.float64],
+    other_times: NDArray[np.float64],
+    other_samples: NDArray[np.float64],
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Put the samples of another sensor beside those of one, straight lines between its stamps.
+
+    Parameters
+    ----------
+    times, other_times : float64 arrays of shape (n_samples,) and (n_others,)
+        Seconds of the same clock; in any order.
+    samples, other_samples : float64 arrays of shape (n_samples, n_channels) and (n_others, n_more)
+        Not modified.
+
+    Returns
+    -------
+    kept : bool array of shape (n_samples,)
+        Where the other sensor has a sample before and one after, `MOST_GAP_S` apart at most.
+    joined : float64 array of shape (n_kept, n_channels + n_more)
+        At the times that are kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.har_data.stamped import join_in_time
+    >>> one, other = np.array([0.0, 0.5, 1.0, 3.0]), np.array([0.25, 0.75, 1.25, 5.0])
+    >>> kept, joined = join_in_time(one, np.zeros((4, 1)), other, other[:, None])
+    >>> kept.tolist(), joined.tolist()
+    ([False, True, True, False], [[0.0, 0.5], [0.0, 1.0]])
+    """
+    clock, first = np.unique(other_times, return_index=True)
+    if not len(clock):
+        return np.zeros(len(times), bool), np.empty((0, samples.shape[1] + other_samples.shape[1]))
+    after = np.clip(np.searchsorted(clock, times), 0, len(clock) - 1)
+    before = np.clip(np.searchsorted(clock, times, side="right") - 1, 0, None)
+    kept = (clock[0] <= times) & (times <= clock[-1])
+    kept &= clock[after] - clock[before] <= MOST_GAP_S
+    columns = [np.interp(times[kept], clock, column) for column in other_samples[first].T]
+    return kept, np.column_stack([samples[kept], *columns])
+
+
+def class_indices(
+    where: str, ids: Any, known: Sequence[int | str], null: int | str | None = None
+) -> NDArray[np.int8]:
+    """Return the place of each label among those that are known.
+
+    Parameters
+    ----------
+    where : str
+        The file, for the message.
+    ids : array of shape (n_samples,)
+        Numbers or texts.
+    known : sequence
+        Labels of the classes, in the order of the card.
+    null : int or str, optional
+        Label of what belongs to no class.
+
+    Returns
+    -------
+    labels : int8 array of shape (n_samples,)
+        Index of the class, -1 for `null`.
+
+    Raises
+    ------
+    DataError
+        If a label is none of these; the message says which record is the first.
+
+    Examples
+    --------
+    >>> from edgeclust.har_data.stamped import class_indices
+    >>> class_indices("toy.csv", [13, 0, 7], known=(7, 13), null=0).tolist()
+    [1, -1, 0]
+    """
+    places = {label: place for place, label in enumerate(known)}
+    values = pd.Series(ids)
+    labels = values.map(places if null is None else places | {null: -1})  # once per category
+    unknown = labels.isna().to_numpy()
+    if unknown.any():
+        first = int(unknown.argmax())
+        raise DataError(
+            f"{where}, record {first + 1}: unknown label {values.iloc[first]!s}: known are "
+            f"{', '.join(map(str, known))}"
+        )
+    indices: NDArray[np.int8] = np.asarray(labels, np.int8)
+    return indices
