@@ -73,8 +73,9 @@ def read_columns(
             raise DataError(f"{where}: is no table: {error}") from error
     if not len(table):
         raise DataError(f"{where} is empty")
-    # A line that is too short ends in NaN; so may one that is not.
-    if table[BEYOND].notna().any() or table[list(numbers)].isna().any(axis=None):
+    # A line that is too short ends in nothing; so may one that is not.
+    suspect = bool(table[[*numbers]].isna().any(axis=None) or table[BEYOND].notna().any())
+    if suspect or any("" in table[column].cat.categories for column in texts):
         _name_line(members, name, header, numbers, end)
     return table[[*numbers, *texts]]
 

@@ -141,7 +141,8 @@ def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
             empty.append(name)
             continue
         labels = class_indices(where, table[:, -1], range(1, len(CARD.classes) + 1), null=0)
-        yield Bout(table[:, 0] + table[:, 1] / 1e6, samples * to_units, labels, *found.groups())
+        times = table[:, 0] + table[:, 1] / 1e6
+        yield Bout(times, samples * to_units, labels, subject=found[1], session=found[2])
     if empty:
         logger.warning(
             "%s: %d logs hold nothing but zeros and are left out: %s",

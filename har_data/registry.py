@@ -13,6 +13,7 @@ from edgeclust.har_data.dsads import read_dsads
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
 from edgeclust.har_data.hapt import read_hapt
 from edgeclust.har_data.harth import read_harth
+from edgeclust.har_data.hhar import read_hhar
 from edgeclust.har_data.motionsense import read_motionsense
 from edgeclust.har_data.realdisp import read_realdisp
 from edgeclust.har_data.recordings_folder import read_recordings_folder
@@ -32,6 +33,7 @@ READERS: dict[str, Reader] = {
     "hapt": read_hapt,
     "uci-har": read_uci_har,
     "harth": read_harth,
+    "hhar": read_hhar,
     "motionsense": read_motionsense,
     "realdisp": read_realdisp,
     "realdisp-ideal": partial(read_realdisp, scenario="ideal"),

@@ -1,8 +1,9 @@
 """Recordings from samples with time stamps: on a steady clock, and what was repaired is said."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,11 @@ from edgeclust.errors import DataError
 from edgeclust.har_data.timeline import MOST_GAP_S, to_steady_rate
 
 logger = logging.getLogger(__name__)
+
+REPEATED = "repeated and left out"
+SWAPPED = "out of order and sorted"
+GAPS = "gaps cut"
+ALONE = "without a sample of the other sensor and left out"
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Bout:
         Index of the class, -1 where unknown.
     subject, session : str
         As of `edgeclust.dataset.Recording`.
+    faults : Counter
+        How often something was wrong with the stamps, by what `steady_recordings` says of it.
     """
 
     times: NDArray[np.float64]
@@ -38,6 +46,12 @@ class Bout:
     labels: NDArray[np.integer[Any]]
     subject: str
     session: str
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Refuse samples that cannot be put in order."""
+        if not np.isfinite(self.times).all():
+            raise DataError(f"{self.session} of {self.subject} has a sample with no time")
 
 
 def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Recording]:
@@ -48,7 +62,7 @@ def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Rec
     card : Card
         Says the rate.
     where : str
-        The folder or archive, for the messages.
+        The folder or archive, for the message.
     bouts : iterable of Bout
         Taken one at a time.
 
@@ -56,11 +70,6 @@ def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Rec
     -------
     recordings : list of Recording
         One for each stretch without a gap; a bout of several has their number in `session`.
-
-    Raises
-    ------
-    DataError
-        If a stamp is missing.
 
     Examples
     --------
@@ -74,67 +83,78 @@ def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Rec
     [('run 1', (1, 3)), ('run 2', (1, 2))]
     """
     recordings = []
-    n_repeated = n_out_of_order = n_gaps = 0
+    faults: Counter[str] = Counter()
     for bout in bouts:
-        if not np.isfinite(bout.times).all():
-            raise DataError(f"{where}: {bout.session} of {bout.subject} has a sample with no time")
         stretches, repairs = to_steady_rate(bout.times, bout.samples, bout.labels, card.rate_hz)
-        n_repeated += repairs.n_repeated
-        n_out_of_order += repairs.n_out_of_order
-        n_gaps += repairs.n_gaps
+        faults += bout.faults
+        faults += Counter(
+            {REPEATED: repairs.n_repeated, SWAPPED: repairs.n_out_of_order, GAPS: repairs.n_gaps}
+        )
         for number, stretch in enumerate(stretches, start=1):
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
             session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
             recordings.append(Recording(signal, bout.subject, session, stretch.labels))
-    if n_repeated or n_out_of_order or n_gaps:
-        logger.warning(
-            "%s: time stamps repaired: %d repeated and left out, %d out of order and sorted, "
-            "%d gaps cut",
-            *(where, n_repeated, n_out_of_order, n_gaps),
-        )
+    if faults:
+        said = ", ".join(f"{faults[what]} {what}" for what in sorted(faults))
+        logger.warning("%s: time stamps repaired: %s", where, said)
     return recordings
 
 
 def join_in_time(
-    times: NDArray[np.float64],
-    samples: NDArray[np.float64],
-    other_times: NDArray[np.float64],
-    other_samples: NDArray[np.float64],
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Put the samples of another sensor beside those of one, straight lines between its stamps.
+    bout: Bout, other_times: NDArray[np.float64], other_samples: NDArray[np.float64]
+) -> Bout:
+    """Put the samples of another sensor beside those of a bout, straight lines between its own.
+
+    Samples of the bout stay where the other sensor has one before and one after them, a second
+    apart at most; the others are left out, and counted as faults, as those of the other's are.
 
     Parameters
     ----------
-    times, other_times : float64 arrays of shape (n_samples,) and (n_others,)
-        Seconds of the same clock; in any order.
-    samples, other_samples : float64 arrays of shape (n_samples, n_channels) and (n_others, n_more)
+    bout : Bout
+        Not modified.
+    other_times : float64 array of shape (n_others,)
+        Seconds of the same clock, in the order of the file.
+    other_samples : float64 array of shape (n_others, n_more)
         Not modified.
 
-    Returns
-    -------
-    kept : bool array of shape (n_samples,)
-        Where the other sensor has a sample before and one after, `MOST_GAP_S` apart at most.
-    joined : float64 array of shape (n_kept, n_channels + n_more)
-        At the times that are kept.
+    Raises
+    ------
+    DataError
+        If a stamp is missing.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from edgeclust.har_data.stamped import join_in_time
-    >>> one, other = np.array([0.0, 0.5, 1.0, 3.0]), np.array([0.25, 0.75, 1.25, 5.0])
-    >>> kept, joined = join_in_time(one, np.zeros((4, 1)), other, other[:, None])
-    >>> kept.tolist(), joined.tolist()
-    ([False, True, True, False], [[0.0, 0.5], [0.0, 1.0]])
+    >>> from edgeclust.har_data.stamped import Bout, join_in_time
+    >>> times, others = np.array([0.0, 0.5, 1.0, 3.0]), np.array([0.25, 0.75, 1.25, 5.0])
+    >>> bout = Bout(times, np.zeros((4, 1)), np.zeros(4, int), subject="1", session="run")
+    >>> joined = join_in_time(bout, others, others[:, None])
+    >>> joined.times.tolist(), joined.samples.tolist()
+    ([0.5, 1.0], [[0.0, 0.5], [0.0, 1.0]])
     """
+    if not (len(other_times) and np.isfinite(other_times).all()):
+        raise DataError(f"{bout.session} of {bout.subject} has a sample with no time")
+    times = bout.times
     clock, first = np.unique(other_times, return_index=True)
-    if not len(clock):
-        return np.zeros(len(times), bool), np.empty((0, samples.shape[1] + other_samples.shape[1]))
     after = np.clip(np.searchsorted(clock, times), 0, len(clock) - 1)
     before = np.clip(np.searchsorted(clock, times, side="right") - 1, 0, None)
     kept = (clock[0] <= times) & (times <= clock[-1])
     kept &= clock[after] - clock[before] <= MOST_GAP_S
     columns = [np.interp(times[kept], clock, column) for column in other_samples[first].T]
-    return kept, np.column_stack([samples[kept], *columns])
+    faults = Counter(
+        {
+            ALONE: int((~kept).sum()),
+            REPEATED: len(other_times) - len(clock),
+            SWAPPED: int((np.diff(other_times) < 0).sum()),
+        }
+    )
+    return replace(
+        bout,
+        times=times[kept],
+        samples=np.column_stack([bout.samples[kept], *columns]),
+        labels=bout.labels[kept],
+        faults=bout.faults + faults,
+    )
 
 
 def class_indices(

@@ -104,14 +104,14 @@ def _bouts(members: Members, files: str) -> Iterator[Bout]:
     n_alone = 0
     for path in members.require(files):
         (other,) = members.require("/".join(path.split("/")[-4:]).replace("accel", "gyro"))
-        acc, gyro = _read_blocks(members, path), _read_blocks(members, other)
+        subject = path.split("/")[-1].split("_")[1]
+        acc = _read_blocks(members, path, 1 / STANDARD_GRAVITY)
+        gyro = _read_blocks(members, other)
         n_alone += len(acc.keys() ^ gyro.keys())
         for label in sorted(acc.keys() & gyro.keys()):
-            (subject, times, samples), (_, other_times, rates) = acc[label], gyro[label]
-            kept, joined = join_in_time(times, samples / STANDARD_GRAVITY, other_times, rates)
-            labels = np.full(len(joined), label)
+            labels = np.full(len(acc[label][0]), label, np.int8)
             session = list(CLASSES.values())[label]
-            yield Bout(times[kept], joined, labels, subject, session)
+            yield join_in_time(Bout(*acc[label], labels, subject, session), *gyro[label])
     if n_alone:
         logger.warning(
             "%s: %d activities of a person have one of the two sensors only and are left out",
@@ -120,14 +120,13 @@ def _bouts(members: Members, files: str) -> Iterator[Bout]:
 
 
 def _read_blocks(
-    members: Members, path: str
-) -> dict[int, tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
-    """Return the subject, the seconds and the samples of a file by its activities."""
+    members: Members, path: str, to_unit: float = 1.0
+) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return the seconds and the samples of a file by its activities."""
     table = read_columns(members, path, COLUMNS[2:], COLUMNS[:2], header=COLUMNS, end=";")
     labels = class_indices(f"{members.where}: {path}", table["activity"], list(CLASSES))
-    times, samples = table["time"].to_numpy() / 1e9, table[["x", "y", "z"]].to_numpy()
-    subject = str(table["user"].iloc[0])
+    times, samples = table["time"].to_numpy() / 1e9, table[[*"xyz"]].to_numpy() * to_unit
     return {
-        int(label): (subject, times[labels == label], samples[labels == label])
+        int(label): (times[labels == label], samples[labels == label])
         for label in np.unique(labels)
     }

@@ -12,6 +12,7 @@ from edgeclust import DataError
 from edgeclust.dataset import Recording
 from edgeclust.har_data import open_dataset
 from edgeclust.har_data.harth import read_harth
+from edgeclust.har_data.hhar import read_hhar
 from edgeclust.har_data.motionsense import read_motionsense
 from edgeclust.har_data.realdisp import read_realdisp
 from edgeclust.har_data.wisdm_2019 import read_wisdm_2019
@@ -96,7 +97,7 @@ def test_wisdm_v1_reads_what_is_whole_and_counts_what_is_broken(
         "2 lines without ';', 1 records behind another on a line, 2 broken records left out, "
         "1 records of time 0 left out"
     )
-    assert repaired.endswith("1 repeated and left out, 1 out of order and sorted, 1 gaps cut")
+    assert repaired.endswith(": 1 gaps cut, 1 out of order and sorted, 1 repeated and left out")
 
 
 def test_wisdm_v1_with_nothing_wrong_says_nothing(
@@ -157,7 +158,8 @@ def test_wisdm_2019_puts_the_gyroscope_at_the_stamps_of_the_accelerometer(
     np.testing.assert_array_equal(signal[4], 2)
     assert set(labels_of(recordings[1])) == {17}
     assert caplog.messages == [
-        f"{tmp_path}: 1 activities of a person have one of the two sensors only and are left out"
+        f"{tmp_path}: 1 activities of a person have one of the two sensors only and are left out",
+        f"{tmp_path}: time stamps repaired: 2 without a sample of the other sensor and left out",
     ]
 
 
@@ -249,10 +251,7 @@ def test_harth_chooses_columns_by_name_and_maps_labels(
             "cycling standing, inactive",
             "walking",
         ]
-    assert caplog.messages == [
-        f"{tmp_path / 'harth.zip'}: time stamps repaired: 0 repeated and left out, "
-        "0 out of order and sorted, 3 gaps cut"
-    ]
+    assert caplog.messages == [f"{tmp_path / 'harth.zip'}: time stamps repaired: 3 gaps cut"]
 
 
 @pytest.mark.parametrize(
@@ -321,8 +320,7 @@ def test_realdisp_is_in_g_and_leaves_out_logs_of_zeros(
     ]
     assert caplog.messages == [
         f"{tmp_path}: 1 logs hold nothing but zeros and are left out: subject6_self",
-        f"{tmp_path}: time stamps repaired: 0 repeated and left out, "
-        "0 out of order and sorted, 1 gaps cut",
+        f"{tmp_path}: time stamps repaired: 1 gaps cut",
     ]
 
 
@@ -429,9 +427,84 @@ def test_motionsense_of_something_else_is_refused(
         read_motionsense(unpacked(motionsense_files(**files), tmp_path))
 
 
+# HHAR: two devices of two people, all in one file a sensor; a phone at 100 Hz, a watch at 50.
+
+HHAR_HEADER = "Index,Arrival_Time,Creation_Time,x,y,z,User,Model,Device,gt"
+
+
+def hhar_files(**others: str) -> dict[str, str | bytes]:
+    files: dict[str, str | bytes] = {"Activity recognition exp/readme.txt": "readme"}
+    for kind, model, rate, users in (("Phones", "s3mini", 100, "ba"), ("Watch", "gear", 50, "a")):
+        for sensor, size in (("accelerometer", 9.80665), ("gyroscope", 2.0)):
+            rows: list[list[object]] = [[*HHAR_HEADER.split(",")]]
+            for user in users:
+                for step in range(2 * rate):
+                    stamp = 1424696638740 * 10**6 + step * 10**9 // rate
+                    gt = "null" if step < rate else "stairsup"
+                    sample = (size, 0.0, -size * step)
+                    device = (user, model, f"{model}_1", gt)
+                    rows.append([step, 1424696633908 + step, stamp, *sample, *device])
+                    if step == 5:
+                        rows.append(rows[-1])  # a stamp stands twice
+            files[f"Activity recognition exp/{kind}_{sensor}.csv"] = lines(rows, ",")
+    return files | {f"Activity recognition exp/{name}": text for name, text in others.items()}
+
+
+def test_hhar_gives_a_stream_for_each_device_of_each_person(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = {
+        "Activity recognition exp.zip": zipped(hhar_files()),
+        "Still exp.zip": zipped({"Still exp/Phones_accelerometer.csv": "other"}),
+    }
+    (tmp_path / "heterogeneity+activity+recognition.zip").write_bytes(zipped(archive))
+    card, recordings = read_hhar(tmp_path)
+    assert found(recordings) == [
+        ("a", "s3mini_1", 100),
+        ("b", "s3mini_1", 100),
+        ("a", "gear_1", 100),
+    ]
+    for recording, per_sample in zip(recordings, (2, 2, 1), strict=True):
+        np.testing.assert_allclose(recording.signal[0], 1, atol=1e-4)
+        np.testing.assert_allclose(recording.signal[3], 2, atol=1e-4)
+        ramp = -np.arange(100.0)[20:80] * per_sample  # away from the edges of the filter
+        np.testing.assert_allclose(recording.signal[2][20:80], ramp, rtol=1e-3)
+        np.testing.assert_allclose(recording.signal[5][20:80], 2 * ramp, rtol=1e-3)
+        assert labels_of(recording) == [-1] * 50 + [4] * 50
+    assert card.classes[4] == "upstairs"
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].endswith(": time stamps repaired: 6 repeated and left out")
+
+
+def test_hhar_says_what_only_one_sensor_has(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = hhar_files()
+    text = str(files["Activity recognition exp/Phones_gyroscope.csv"]).replace(",b,", ",c,")
+    files = hhar_files(**{"Phones_gyroscope.csv": text})
+    assert len(read_hhar(unpacked(files, tmp_path))[1]) == 2
+    assert "2 devices of a person have one of the two sensors only" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("0,1,2,3,4,5,a,gear,gear_1", r"Watch_gyroscope.csv, line 2: has 9 columns, expected 10"),
+        ("0,1,2,3,4,5,a,gear,gear_1,walk,7", r"Watch_gyroscope.csv, line 2: has 11 columns"),
+        ("0,1,2,3,4,5,a,gear,gear_1,fly", r"Watch_gyroscope.csv, record 1: unknown label fly"),
+        ("0,1,,3,4,5,a,gear,gear_1,walk", r"gear_1 of a has a sample with no time"),
+    ],
+)
+def test_hhar_says_which_line_is_wrong(row: str, message: str, tmp_path: Path) -> None:
+    files = hhar_files(**{"Watch_gyroscope.csv": f"{HHAR_HEADER}\n{row}\n"})
+    with pytest.raises(DataError, match=message):
+        read_hhar(unpacked(files, tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "archive"),
     [
+        ("hhar", r"heterogeneity\+activity\+recognition\.zip .* of 'hhar'"),
         ("harth", r"harth\.zip of 'harth'"),
         ("motionsense", r"A_DeviceMotion_data\.zip nor motion-sense-master\.zip of 'motionsense'"),
         ("realdisp-self", r"realdisp\+activity\+recognition\+dataset\.zip .* of 'realdisp'"),
