@@ -9,15 +9,11 @@ machine learning", Sensors 21(23):7853, 2021.
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-import pandas as pd
-
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
-from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members, find_members
 from edgeclust.har_data.named_columns import read_columns
-from edgeclust.har_data.stamped import Bout, class_indices, steady_recordings
+from edgeclust.har_data.stamped import Bout, class_indices, seconds, steady_recordings
 
 ARCHIVES = ("harth.zip",)
 
@@ -80,12 +76,7 @@ def _bouts(members: Members) -> Iterator[Bout]:
     """Read one file after another."""
     for path in members.require("S0[0-2][0-9].csv"):
         where, name = f"{members.where}: {path}", PurePosixPath(path).stem
-        table = read_columns(members, path, [*CARD.channel_names, "label"], ["timestamp"])
-        stamps = pd.to_datetime(table["timestamp"].astype(str), format="ISO8601", errors="coerce")
-        if stamps.isna().any():
-            first = int(stamps.isna().to_numpy().argmax())
-            text = table["timestamp"].iloc[first]
-            raise DataError(f"{where}, record {first + 1}: {text!r} is no time")
-        times = np.asarray((stamps - stamps.iloc[0]).dt.total_seconds(), np.float64)
+        table = read_columns(members, path, [*CARD.channel_names, "label"], stamps=["timestamp"])
+        times = seconds(where, table["timestamp"])
         labels = class_indices(where, table["label"], list(CLASSES))
         yield Bout(times, table[CARD.channel_names].to_numpy(), labels, name, name)

@@ -1,8 +1,11 @@
 """Columns of a comma-separated file chosen by their names, and checked where they are wrong."""
 
 import csv
+import gzip
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, cast
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,7 @@ def read_columns(
     numbers: Sequence[str],
     texts: Sequence[str] = (),
     *,
+    stamps: Sequence[str] = (),
     header: Sequence[str] | None = None,
     end: str | None = None,
 ) -> pd.DataFrame:
@@ -30,9 +34,9 @@ def read_columns(
     members : Members
         Holds the file.
     name : str
-        Its path.
-    numbers, texts : sequence of str
-        Names of the columns.
+        Its path; what ends in ``.gz`` is unpacked on the way.
+    numbers, texts, stamps : sequence of str
+        Names of the columns: of numbers, of texts that stand many times, and of those that do not.
     header : sequence of str, optional
         Names of all columns of a file that does not name them in its first line.
     end : str, optional
@@ -41,7 +45,8 @@ def read_columns(
     Returns
     -------
     table : DataFrame
-        float64 for `numbers`, NaN where a cell is empty; categories for `texts`, as they stand.
+        float64 for `numbers`, NaN where a cell is empty; categories for `texts` and str for
+        `stamps`, as they stand.
 
     Raises
     ------
@@ -49,11 +54,11 @@ def read_columns(
         If the file is empty or lacks a column, or if a line is longer or shorter than the
         header or has text for a number; the message says which line.
     """
-    where = f"{members.where}: {name}"
-    with members.open(name) as stream:
+    where, wanted = f"{members.where}: {name}", [*numbers, *texts, *stamps]
+    with _open(members, name) as stream:
         first = None if header else stream.readline().decode("utf-8-sig", "replace")
         columns = list(header or next(csv.reader([first or ""]), []))
-        if missing := [column for column in (*numbers, *texts) if column not in columns]:
+        if missing := [column for column in wanted if column not in columns]:
             raise DataError(f"{where}: has no column {missing[0]!r}, it has {', '.join(columns)}")
         try:
             table = pd.read_csv(
@@ -74,10 +79,20 @@ def read_columns(
     if not len(table):
         raise DataError(f"{where} is empty")
     # A line that is too short ends in nothing; so may one that is not.
-    suspect = bool(table[[*numbers]].isna().any(axis=None) or table[BEYOND].notna().any())
-    if suspect or any("" in table[column].cat.categories for column in texts):
+    if table[[*numbers]].isna().any(axis=None) or table[BEYOND].notna().any():
         _name_line(members, name, header, numbers, end)
-    return table[[*numbers, *texts]]
+    return table[wanted]
+
+
+@contextmanager
+def _open(members: Members, name: str) -> Iterator[IO[bytes]]:
+    """Open a file, packed by itself or not."""
+    with members.open(name) as stream:
+        if not name.endswith(".gz"):
+            yield stream
+            return
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield cast(IO[bytes], unpacked)
 
 
 def _name_line(
@@ -88,7 +103,7 @@ def _name_line(
     end: str | None,
 ) -> None:
     """Say which line is the first that is wrong, if one is."""
-    with members.open(name) as stream:
+    with _open(members, name) as stream:
         lines = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
         rows = csv.reader(line.partition(end)[0] if end else line for line in lines)
         columns = list(header or next(rows))

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgeclust.card import Card
 from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
+from edgeclust.har_data.capture24 import read_capture24
 from edgeclust.har_data.cifar import read_cifar10, read_cifar100
 from edgeclust.har_data.digits import read_digits
 from edgeclust.har_data.dsads import read_dsads
@@ -32,6 +33,7 @@ READERS: dict[str, Reader] = {
     "dsads": read_dsads,
     "hapt": read_hapt,
     "uci-har": read_uci_har,
+    "capture-24": read_capture24,
     "harth": read_harth,
     "hhar": read_hhar,
     "motionsense": read_motionsense,

@@ -157,6 +157,36 @@ def join_in_time(
     )
 
 
+def seconds(where: str, stamps: pd.Series) -> NDArray[np.float64]:
+    """Return the seconds from the first of some dates with times, written as ISO 8601.
+
+    Parameters
+    ----------
+    where : str
+        The file, for the message.
+    stamps : Series of str
+        As in ``2019-01-12 00:00:00.020``.
+
+    Raises
+    ------
+    DataError
+        If a text is none; the message says which record is the first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from edgeclust.har_data.stamped import seconds
+    >>> seconds("toy.csv", pd.Series(["2019-01-12 00:00:00", "2019-01-12 00:00:00.02"])).tolist()
+    [0.0, 0.02]
+    """
+    times = pd.to_datetime(stamps, format="ISO8601", errors="coerce")
+    wrong = times.isna().to_numpy()
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise DataError(f"{where}, record {first + 1}: {stamps.iloc[first]!r} is no time")
+    return np.asarray((times - times.iloc[0]).dt.total_seconds(), np.float64)
+
+
 def class_indices(
     where: str, ids: Any, known: Sequence[int | str], null: int | str | None = None
 ) -> NDArray[np.int8]:
@@ -196,7 +226,7 @@ def class_indices(
     if unknown.any():
         first = int(unknown.argmax())
         raise DataError(
-            f"{where}, record {first + 1}: unknown label {values.iloc[first]!s}: known are "
+            f"{where}, record {first + 1}: unknown label {str(values.iloc[first])!r}: known are "
             f"{', '.join(map(str, known))}"
         )
     indices: NDArray[np.int8] = np.asarray(labels, np.int8)

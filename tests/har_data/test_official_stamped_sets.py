@@ -1,5 +1,6 @@
 """Official sets whose samples are stamped, or said to be: fixtures in their layout, with quirks."""
 
+import gzip
 import io
 import tarfile
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ import pytest
 from edgeclust import DataError
 from edgeclust.dataset import Recording
 from edgeclust.har_data import open_dataset
+from edgeclust.har_data.capture24 import read_capture24
 from edgeclust.har_data.harth import read_harth
 from edgeclust.har_data.hhar import read_hhar
 from edgeclust.har_data.motionsense import read_motionsense
@@ -115,7 +117,7 @@ def test_wisdm_v1_with_nothing_wrong_says_nothing(
         ("33,Jogging,1\n", r"holds no record user,activity,time,x,y,z;"),
         (
             wisdm_record(0) + ";\n" + wisdm_record(1, activity="Flying") + ";",
-            r"raw.txt, record 2: unknown label Flying: known are Walking, Jogging",
+            r"raw.txt, record 2: unknown label 'Flying': known are Walking, Jogging",
         ),
     ],
 )
@@ -191,7 +193,7 @@ def test_wisdm_2019_is_cut_where_either_sensor_has_a_gap(tmp_path: Path) -> None
         ("1600,A,1000000000,1,2;", r"accel_phone.txt, line 2: has 5 columns, expected 6"),
         ("1600,A,1000000000,1,2,3,4;", r"accel_phone.txt, line 2: has 7 columns, expected 6"),
         ("1600,A,1000000000,1,2,x;", r"accel_phone.txt, line 2: 'x' is no number"),
-        ("1600,N,1000000000,1,2,3;", r"accel_phone.txt, record 2: unknown label N"),
+        ("1600,N,1000000000,1,2,3;", r"accel_phone.txt, record 2: unknown label 'N'"),
     ],
 )
 def test_wisdm_2019_says_which_line_is_wrong(line: str, message: str, tmp_path: Path) -> None:
@@ -260,7 +262,7 @@ def test_harth_chooses_columns_by_name_and_maps_labels(
         ("timestamp,back_x\n", r"S008.csv: has no column 'back_y', it has timestamp, back_x"),
         (f"{HARTH_HEADER}\n", r"S008.csv is empty"),
         (f"{HARTH_HEADER}\n{HARTH_STAMPS[0]},1,2,3,4,5,6\n", r"line 2: has 7 columns, expected 8"),
-        (f"{HARTH_HEADER}\n{HARTH_STAMPS[0]},1,2,3,4,5,6,9\n", r"record 1: unknown label 9"),
+        (f"{HARTH_HEADER}\n{HARTH_STAMPS[0]},1,2,3,4,5,6,9\n", r"record 1: unknown label '9.0'"),
         (f"{HARTH_HEADER}\n\n0:1,1,2,3,4,5,6,8\n", r"S008.csv, record 1: '0:1' is no time"),
         (f"{HARTH_HEADER}\n{HARTH_STAMPS[0]},1,2,?,4,5,6,8\n", r"line 2: '\?' is no number"),
     ],
@@ -343,7 +345,7 @@ def test_realdisp_is_read_by_scenario(scenario: str, sessions: list[str], tmp_pa
             lambda log: log[: log.rindex("\t")],
             r"ideal.log, line 150: has 119 columns",
         ),
-        (lambda log: log.replace("\t33\n", "\t34\n", 1), r"record 51: unknown label 34"),
+        (lambda log: log.replace("\t33\n", "\t34\n", 1), r"record 51: unknown label '34.0'"),
     ],
 )
 def test_realdisp_says_which_line_is_wrong(
@@ -417,7 +419,7 @@ def test_motionsense_adds_gravity_to_what_the_user_did(tmp_path: Path) -> None:
     [
         ({"dws_1/sub_2.csv": lines([MOTIONSENSE_HEADER, range(14)], ",")}, r"line 2: has 14 col"),
         ({"dws_1/sub_2.csv": "a,b\n1,2\n"}, r"dws_1/sub_2.csv: has no column 'gravity.x'"),
-        ({"fly_1/sub_2.csv": lines([MOTIONSENSE_HEADER, range(13)], ",")}, r"unknown label fly"),
+        ({"fly_1/sub_2.csv": lines([MOTIONSENSE_HEADER, range(13)], ",")}, r"unknown label 'fly'"),
     ],
 )
 def test_motionsense_of_something_else_is_refused(
@@ -489,9 +491,9 @@ def test_hhar_says_what_only_one_sensor_has(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("0,1,2,3,4,5,a,gear,gear_1", r"Watch_gyroscope.csv, line 2: has 9 columns, expected 10"),
+        ("0,1,2,3,4,5,a,gear,gear_1", r"Watch_gyroscope.csv, record 1: unknown label ''"),
         ("0,1,2,3,4,5,a,gear,gear_1,walk,7", r"Watch_gyroscope.csv, line 2: has 11 columns"),
-        ("0,1,2,3,4,5,a,gear,gear_1,fly", r"Watch_gyroscope.csv, record 1: unknown label fly"),
+        ("0,1,2,3,4,5,a,gear,gear_1,fly", r"Watch_gyroscope.csv, record 1: unknown label 'fly'"),
         ("0,1,,3,4,5,a,gear,gear_1,walk", r"gear_1 of a has a sample with no time"),
     ],
 )
@@ -501,9 +503,69 @@ def test_hhar_says_which_line_is_wrong(row: str, message: str, tmp_path: Path) -
         read_hhar(unpacked(files, tmp_path))
 
 
+# Capture-24: packed files of six rows, two of them unlabelled, and a dictionary of annotations.
+
+
+def capture24_files(**others: str) -> dict[str, str | bytes]:
+    notes = ["7030 sleeping;MET 0.95"] * 2 + [""] * 2 + ['"home;tidying, with help;MET 3.0"'] * 2
+    tables = {
+        f"{person}.csv.gz": "time,x,y,z,annotation\n"
+        + "".join(
+            f"2014-05-07 13:29:50.{43 + step}0000,0.5,-0.25,{step},{note}\n"
+            for step, note in enumerate(notes)
+        )
+        for person in ("P001", "P151")
+    }
+    return {
+        "capture24/annotation-label-dictionary.csv": (
+            "annotation,label:WillettsSpecific2018,label:Walmsley2020\n"
+            "7030 sleeping;MET 0.95,sleep,sleep\n"
+            '"home;tidying, with help;MET 3.0",household-chores,light\n'
+        ),
+        "capture24/metadata.csv": "pid,age,sex\nP001,38-52,F\n",
+        **{f"capture24/{n}": gzip.compress(t.encode()) for n, t in (tables | others).items()},
+    }
+
+
+def test_capture24_takes_classes_from_the_dictionary(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "capture24.zip").write_bytes(zipped(capture24_files()))
+    card, recordings = read_capture24(tmp_path)
+    assert found(recordings) == [("P001", "P001", 6), ("P151", "P151", 6)]
+    expected = [[0.5] * 6, [-0.25] * 6, [*range(6)]]
+    np.testing.assert_array_equal(recordings[1].signal, np.array(expected, np.float32))
+    assert labels_of(recordings[0]) == [0, 0, -1, -1, 6, 6]
+    assert card.classes[6] == "household-chores"
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2014-05-07 13:29:50,1,2", r"P002.csv.gz, line 2: has 3 columns, expected 5"),
+        ("2014-05-07 13:29:50,1,2,3,,5", r"P002.csv.gz, line 2: has 6 columns, expected 5"),
+        ("2014-05-07 13:29:50,1,2,3,nap", r"P002.csv.gz, record 1: unknown label 'nap'"),
+        ("noon,1,2,3,", r"P002.csv.gz, record 1: 'noon' is no time"),
+    ],
+)
+def test_capture24_says_which_line_is_wrong(row: str, message: str, tmp_path: Path) -> None:
+    files = capture24_files(**{"P002.csv.gz": f"time,x,y,z,annotation\n{row}\n"})
+    with pytest.raises(DataError, match=message):
+        read_capture24(unpacked(files, tmp_path))
+
+
+def test_capture24_of_a_cut_file_is_refused(tmp_path: Path) -> None:
+    files = capture24_files()
+    cut = files["capture24/P151.csv.gz"][:60]
+    with pytest.raises(DataError, match=r"capture24/P151.csv.gz is damaged or cut"):
+        read_capture24(unpacked(files | {"capture24/P151.csv.gz": cut}, tmp_path))
+
+
 @pytest.mark.parametrize(
     ("name", "archive"),
     [
+        ("capture-24", r"capture24\.zip of 'capture-24'"),
         ("hhar", r"heterogeneity\+activity\+recognition\.zip .* of 'hhar'"),
         ("harth", r"harth\.zip of 'harth'"),
         ("motionsense", r"A_DeviceMotion_data\.zip nor motion-sense-master\.zip of 'motionsense'"),

@@ -178,7 +178,9 @@ def test_a_sigma_too_small_and_clusters_that_died_are_said_once(folder: Path, ou
 def test_data_are_listed_and_shown() -> None:
     images = {"cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled"}
     names = sorted(images | {"dsads", "hapt", "uci-har", "watch"})
-    stamped = "harth hhar motionsense realdisp realdisp-ideal realdisp-mutual realdisp-self"
+    stamped = (
+        "capture-24 harth hhar motionsense realdisp realdisp-ideal realdisp-mutual realdisp-self"
+    )
     names = sorted([*names, *stamped.split(), "wisdm-v1", "wisdm-2019-phone", "wisdm-2019-watch"])
     assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
     assert "watch" in run("data", "list").stdout
