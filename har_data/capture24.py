@@ -15,7 +15,7 @@ import numpy as np
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.members import Members, find_members
-from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.named_columns import read_columns, require_one
 from edgeclust.har_data.stamped import Bout, class_indices, seconds, steady_recordings
 
 ARCHIVES = ("capture24.zip",)
@@ -79,7 +79,7 @@ def read_capture24(root: Path | None = None) -> tuple[Card, list[Recording]]:
 
 def _bouts(members: Members) -> Iterator[Bout]:
     """Read one person after another."""
-    (path,) = members.require(DICTIONARY)
+    path = require_one(members, DICTIONARY)
     dictionary = read_columns(members, path, [], ["annotation", SCHEME]).astype(str)
     place = class_indices(f"{members.where}: {path}", dictionary[SCHEME], CARD.classes)
     annotations = dictionary["annotation"].tolist()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.members import Members, find_members
-from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.named_columns import read_columns, require_one
 from edgeclust.har_data.stamped import Bout, class_indices, join_in_time, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -106,7 +106,7 @@ def _bouts(members: Members) -> Iterator[Bout]:
 
 def _read_streams(members: Members, file: str) -> dict[tuple[str, str], Stream]:
     """Return the streams of a file by person and device."""
-    (path,) = members.require(file)
+    path = require_one(members, file)
     table = read_columns(members, path, ["Creation_Time", *"xyz"], ["User", "Device", "gt"])
     table["gt"] = class_indices(f"{members.where}: {path}", table["gt"], list(CLASSES), "null")
     streams: dict[tuple[str, str], Stream] = {}

@@ -1,4 +1,4 @@
-"""Columns of a comma-separated file chosen by their names, and checked where they are wrong."""
+"""Comma-separated files, their columns chosen by name and checked where they are wrong."""
 
 import csv
 import gzip
@@ -15,6 +15,27 @@ from edgeclust.har_data.members import Members
 
 BEYOND = "\N{REPLACEMENT CHARACTER}"
 """Name of the column that holds what lines have beyond the others; no file calls one so."""
+
+
+def require_one(members: Members, pattern: str) -> str:
+    """Return the one path that ends in a pattern.
+
+    Parameters
+    ----------
+    members : Members
+        The files.
+    pattern : str
+        As `Members.require` takes it.
+
+    Raises
+    ------
+    DataError
+        If there is none, or more: a folder that holds the data twice is not read.
+    """
+    path, *others = members.require(pattern)
+    if others:
+        raise DataError(f"{members.where}: has {pattern} twice, as {path} and {others[0]}")
+    return path
 
 
 def read_columns(

@@ -1,7 +1,7 @@
 """The data sets known by name, and the one door to all data."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from pathlib import Path
 
 from edgeclust.card import Card
@@ -28,6 +28,12 @@ from edgeclust.images import ArrayDataset
 Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
 """From the folder of the official files, or None for the usual one, to recordings or images."""
 
+
+def _part_of(read: Callable[..., tuple[Card, list[Recording]]], **part: str) -> Reader:
+    """Return the reader of one part of a data set, documented as that of the whole."""
+    return update_wrapper(partial(read, **part), read)
+
+
 READERS: dict[str, Reader] = {
     "watch": read_watch,
     "dsads": read_dsads,
@@ -38,12 +44,12 @@ READERS: dict[str, Reader] = {
     "hhar": read_hhar,
     "motionsense": read_motionsense,
     "realdisp": read_realdisp,
-    "realdisp-ideal": partial(read_realdisp, scenario="ideal"),
-    "realdisp-self": partial(read_realdisp, scenario="self"),
-    "realdisp-mutual": partial(read_realdisp, scenario="mutual"),
+    "realdisp-ideal": _part_of(read_realdisp, scenario="ideal"),
+    "realdisp-self": _part_of(read_realdisp, scenario="self"),
+    "realdisp-mutual": _part_of(read_realdisp, scenario="mutual"),
     "wisdm-v1": read_wisdm_v1,
-    "wisdm-2019-phone": partial(read_wisdm_2019, device="phone"),
-    "wisdm-2019-watch": partial(read_wisdm_2019, device="watch"),
+    "wisdm-2019-phone": _part_of(read_wisdm_2019, device="phone"),
+    "wisdm-2019-watch": _part_of(read_wisdm_2019, device="watch"),
     "digits": read_digits,
     "fashion-mnist": read_fashion_mnist,
     "cifar10": read_cifar10,

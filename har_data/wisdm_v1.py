@@ -19,6 +19,7 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.named_columns import require_one
 from edgeclust.har_data.stamped import Bout, class_indices, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -78,7 +79,7 @@ def read_wisdm_v1(root: Path | None = None) -> tuple[Card, list[Recording]]:
         If the file is not there, or is other than the official one.
     """
     with find_members("wisdm-v1", root, FILE, ARCHIVES) as members:
-        (path,) = members.require(FILE)
+        path = require_one(members, FILE)
         return CARD, steady_recordings(CARD, members.where, _bouts(members, path))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgeclust import DataError
 from edgeclust.dataset import Recording
-from edgeclust.har_data import open_dataset
+from edgeclust.har_data import READERS, open_dataset
 from edgeclust.har_data.capture24 import read_capture24
 from edgeclust.har_data.harth import read_harth
 from edgeclust.har_data.hhar import read_hhar
@@ -124,6 +124,12 @@ def test_wisdm_v1_with_nothing_wrong_says_nothing(
 def test_wisdm_v1_of_something_else_is_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
         read_wisdm_v1(unpacked({"WISDM_ar_v1.1_raw.txt": text}, tmp_path))
+
+
+def test_wisdm_v1_that_is_there_twice_is_not_read(tmp_path: Path) -> None:
+    files = {f"{folder}/WISDM_ar_v1.1_raw.txt": WISDM_V1 for folder in "ab"}
+    with pytest.raises(DataError, match=r"has WISDM_ar_v1.1_raw.txt twice, as a/.*txt and b/"):
+        read_wisdm_v1(unpacked(files, tmp_path))
 
 
 # WISDM 2019: nine accelerometer records of an activity, the gyroscope's half a step later.
@@ -587,3 +593,4 @@ def test_scenarios_and_devices_are_data_sets_of_their_own(tmp_path: Path) -> Non
     assert len(open_dataset("realdisp-self", 50, 50, root=root)) == 2
     assert len(open_dataset("realdisp", 50, 50, root=root)) == 8
     assert open_dataset("wisdm-2019-phone", 8, 8, root=root).card.name == "wisdm-2019-phone"
+    assert READERS["realdisp-ideal"].__doc__ == read_realdisp.__doc__  # as ``data list`` shows it
