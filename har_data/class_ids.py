@@ -1,51 +1,61 @@
-"""The numbers of classes in published files, turned into indices into a card's classes."""
+"""The labels of published files, turned into indices into a card's classes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
 
 
 def class_indices(
-    ids: NDArray[np.float64], classes: Mapping[int, str], where: str
+    where: str, ids: Any, known: Collection[int | str], null: int | str | None = None
 ) -> NDArray[np.int8]:
-    """Turn the labels of a file into those of a recording.
+    """Return the place of each label among those that are known.
 
     Parameters
     ----------
-    ids : float64 array of shape (n_rows,)
-        Labels as the file holds them; 0 is none of the classes.
-    classes : mapping of int to str
-        The card's classes in their order, by their number in the file.
     where : str
         The file, for the message.
+    ids : array of shape (n_samples,)
+        Numbers or texts.
+    known : collection
+        Labels of the classes, in the order of the card.
+    null : int or str, optional
+        Label of what belongs to no class.
 
     Returns
     -------
-    labels : int8 array of shape (n_rows,)
-        Index of the class of each row, -1 where the file says 0.
+    labels : int8 array of shape (n_samples,)
+        Index of the class, -1 for `null`.
 
     Raises
     ------
     DataError
-        If a label is no number of a class.
+        If a label is none of these; the message says which record is the first.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from edgeclust.har_data.class_ids import class_indices
-    >>> class_indices(np.array([0.0, 4.0, 1.0]), {1: "lying", 4: "walking"}, "walk.dat").tolist()
-    [-1, 1, 0]
+    >>> class_indices("toy.csv", [13, 0, 7], known=(7, 13), null=0).tolist()
+    [1, -1, 0]
     """
-    labels = np.full(len(ids), -1, np.int8)
-    for index, number in enumerate(classes):
-        labels[ids == number] = index
-    unknown = np.flatnonzero((labels < 0) & (ids != 0))
-    if len(unknown):
-        row, known = unknown[0], ", ".join(map(str, classes))
+    places = {label: place for place, label in enumerate(known)}
+    values = pd.Series(ids)
+    labels = values.map(places if null is None else places | {null: -1})  # once per category
+    unknown = labels.isna().to_numpy()
+    if unknown.any():
+        first = int(unknown.argmax())
         raise DataError(
-            f"{where}: row {row + 1} has the label {ids[row]:g}, known are 0 for none, {known}"
+            f"{where}, record {first + 1}: unknown label {_shown(values.iloc[first])}: known are "
+            f"{', '.join(map(str, known))}"
         )
-    return labels
+    indices: NDArray[np.int8] = np.asarray(labels, np.int8)
+    return indices
+
+
+def _shown(label: Any) -> str:
+    """Return a label as the file has it: whole numbers without a point."""
+    return f"{label:g}" if isinstance(label, float) else repr(str(label))

@@ -98,5 +98,5 @@ def _read_file(members: Members, path: str) -> Recording:
         signal=np.ascontiguousarray(signal.T, dtype=np.float32),
         subject=name.removeprefix("mHealth_subject"),
         session=name,
-        labels=class_indices(table[:, -1], ACTIVITIES, f"{members.where}: {path}"),
+        labels=class_indices(f"{members.where}: {path}", table[:, -1], ACTIVITIES, null=0),
     )

@@ -92,5 +92,5 @@ def _read_file(members: Members, path: str) -> Recording:
         signal=np.ascontiguousarray(table[:, columns].T / 1000, dtype=np.float32),
         subject=subject.removeprefix("S"),
         session=session,
-        labels=class_indices(known, LOCOMOTION, f"{members.where}: {path}"),
+        labels=class_indices(f"{members.where}: {path}", known, LOCOMOTION, null=0),
     )

@@ -112,5 +112,5 @@ def _read_file(members: Members, path: str) -> Recording:
         signal=np.ascontiguousarray(signal.T, dtype=np.float32),
         subject=name.name.removeprefix("subject"),
         session=" ".join(name.parts[-2:]),
-        labels=class_indices(table[:, 1], ACTIVITIES, f"{members.where}: {path}"),
+        labels=class_indices(f"{members.where}: {path}", table[:, 1], ACTIVITIES, null=0),
     )

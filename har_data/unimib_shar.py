@@ -83,7 +83,7 @@ def read_unimib_shar(root: Path | None = None) -> tuple[Card, list[Recording]]:
     rows, labels = tables["acc_data"], tables["acc_labels"]
     if len(rows) != len(labels):
         raise DataError(f"{where}: has labels of {len(labels)} windows, acc_data has {len(rows)}")
-    classes = class_indices(labels[:, 0], ACTIVITIES, where)
+    classes = class_indices(where, labels[:, 0], ACTIVITIES)
     windows = (rows / STANDARD_GRAVITY).astype(np.float32).reshape(-1, 3, CARD.window)
     return CARD, [
         Recording(

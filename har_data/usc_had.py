@@ -83,7 +83,7 @@ def _read_trial(members: Members, path: str) -> Recording:
     variables = read_mat(members, path)
     table = take_matrix(variables, "sensor_readings", len(CARD.channels), where)
     table[:, 3:] = np.deg2rad(table[:, 3:])
-    (label,) = class_indices(np.array([_read_activity(variables, where)]), ACTIVITIES, where)
+    (label,) = class_indices(where, [_read_activity(variables, where)], ACTIVITIES)
     name = PurePosixPath(path)
     return Recording(
         signal=np.ascontiguousarray(table.T, dtype=np.float32),

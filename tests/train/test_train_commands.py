@@ -192,8 +192,11 @@ def test_a_run_of_some_channels_at_another_rate_is_scored_and_exported_as_it_was
 
 def test_data_are_listed_and_shown() -> None:
     images = {"cifar10", "cifar100", "digits", "fashion-mnist", "stl10", "stl10-unlabelled"}
-    phones = {"hapt", "uci-har", "unimib-shar", "usc-had", "watch"}
-    names = sorted(images | phones | {"dsads", "mhealth", "opportunity", "pamap2"})
+    phones = {"hapt", "hhar", "motionsense", "uci-har", "unimib-shar", "usc-had", "watch"}
+    body = {"capture-24", "dsads", "harth", "mhealth", "opportunity", "pamap2"}
+    realdisp = {"realdisp", "realdisp-ideal", "realdisp-mutual", "realdisp-self"}
+    wisdm = {"wisdm-v1", "wisdm-2019-phone", "wisdm-2019-watch"}
+    names = sorted(images | phones | body | realdisp | wisdm)
     assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
     assert "watch" in run("data", "list").stdout
     shown = json.loads(run("data", "show", "watch", "--json").stdout)

@@ -1,0 +1,83 @@
+"""HARTH: twelve activities of 22 people in free living, accelerometers at back and thigh.
+
+References
+----------
+Logacjov, Bach, Kongsvold, Bardstu and Mork, "HARTH: a human activity recognition dataset for
+machine learning", Sensors 21(23):7853, 2021.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from edgeclust.card import Card, Channel
+from edgeclust.dataset import Recording
+from edgeclust.har_data.class_ids import class_indices
+from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.stamped import Bout, seconds, steady_recordings
+
+ARCHIVES = ("harth.zip",)
+
+CLASSES = {
+    1: "walking",
+    2: "running",
+    3: "shuffling",
+    4: "stairs up",
+    5: "stairs down",
+    6: "standing",
+    7: "sitting",
+    8: "lying",
+    13: "cycling sitting",
+    14: "cycling standing",
+    130: "cycling sitting, inactive",
+    140: "cycling standing, inactive",
+}
+"""Names by the numbers of the files."""
+
+CARD = Card(
+    name="harth",
+    rate_hz=50.0,
+    channels=tuple(
+        Channel(f"{place}_{axis}", "g") for place in ("back", "thigh") for axis in "xyz"
+    ),
+    window=150,
+    stride=75,
+    classes=tuple(CLASSES.values()),
+    mount="lower back, thigh",
+    source="UCI 779 (Logacjov et al. 2021)",
+    licence="CC BY 4.0",
+)
+
+
+def read_harth(root: Path | None = None) -> tuple[Card, list[Recording]]:
+    """Read the streams of all people, their columns by name: three files have one more.
+
+    Parameters
+    ----------
+    root : Path, optional
+        As `edgeclust.har_data.members.find_members` takes it.
+
+    Returns
+    -------
+    card : Card
+        50 Hz, both accelerometers in g, as the files have them.
+    recordings : list of Recording
+        One for each file, more where it has gaps; `session` is the file's name.
+
+    Raises
+    ------
+    DataError
+        If the files are not there, or are other than the official ones.
+    """
+    with find_members("harth", root, "S0[0-2][0-9].csv", ARCHIVES) as members:
+        return CARD, steady_recordings(CARD, members.where, _bouts(members))
+
+
+def _bouts(members: Members) -> Iterator[Bout]:
+    """Read one file after another."""
+    for path in members.require("S0[0-2][0-9].csv"):
+        where, name = f"{members.where}: {path}", PurePosixPath(path).stem
+        table = read_columns(members, path, [*CARD.channel_names, "label"], stamps=["timestamp"])
+        times = seconds(where, table["timestamp"])
+        labels = class_indices(where, table["label"], CLASSES)
+        yield Bout(times, table[CARD.channel_names].to_numpy(), labels, name, name)

@@ -1,0 +1,151 @@
+"""REALDISP: 33 exercises of 17 people with nine units on the body, in place and displaced.
+
+References
+----------
+Banos, Damas, Pomares, Rojas, Toth and Amft, "A benchmark dataset to evaluate sensor displacement
+in activity recognition", UbiComp 2012, 1026-1035.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from edgeclust.card import Card, Channel
+from edgeclust.dataset import Recording
+from edgeclust.errors import DataError
+from edgeclust.har_data.class_ids import class_indices
+from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.stamped import Bout, steady_recordings
+from edgeclust.har_data.text_tables import read_numbers
+from edgeclust.har_data.units import STANDARD_GRAVITY
+
+logger = logging.getLogger(__name__)
+
+ARCHIVES = (
+    "realdisp+activity+recognition+dataset.zip",
+    "realistic_sensor_displacement.zip",
+)
+
+PLACES = {
+    "rla": "right lower arm",
+    "rua": "right upper arm",
+    "back": "back",
+    "lua": "left upper arm",
+    "lla": "left lower arm",
+    "rc": "right calf",
+    "rt": "right thigh",
+    "lt": "left thigh",
+    "lc": "left calf",
+}
+"""Where the units are, in the order of their columns."""
+
+UNITS = (
+    *((f"acc_{axis}", "g") for axis in "xyz"),
+    *((f"gyro_{axis}", "rad/s") for axis in "xyz"),
+    *((f"mag_{axis}", "unknown") for axis in "xyz"),
+    *((f"quat_{part}", "1") for part in "1234"),
+)
+"""Channels of one place with their units; that of the magnetometers is not documented."""
+
+CARD = Card(
+    name="realdisp",
+    rate_hz=50.0,
+    channels=tuple(Channel(f"{place}_{name}", unit) for place in PLACES for name, unit in UNITS),
+    window=512,
+    stride=256,
+    classes=(
+        "walking",
+        "jogging",
+        "running",
+        "jump up",
+        "jump front and back",
+        "jump sideways",
+        "jump leg/arms open/closed",
+        "jump rope",
+        "trunk twist, arms outstretched",
+        "trunk twist, elbows bent",
+        "waist bends forward",
+        "waist rotation",
+        "waist bend, reach opposite foot",
+        "reach heels backwards",
+        "lateral bend",
+        "lateral bend, arm up",
+        "repetitive forward stretching",
+        "upper-trunk and lower-body opposite twist",
+        "arms lateral elevation",
+        "arms frontal elevation",
+        "frontal hand claps",
+        "arms frontal crossing",
+        "shoulders high-amplitude rotation",
+        "shoulders low-amplitude rotation",
+        "arms inner rotation",
+        "knees alternately to breast",
+        "heels to backside",
+        "knees bending",
+        "knees alternately bend forward",
+        "rotation on knees",
+        "rowing",
+        "elliptic bike",
+        "cycling",
+    ),
+    mount=", ".join(PLACES.values()),
+    source="UCI 305 (Banos et al. 2012)",
+)
+
+
+def read_realdisp(root: Path | None = None, scenario: str = "") -> tuple[Card, list[Recording]]:
+    """Read the logs of one scenario, or of all; those that hold no measurement are left out.
+
+    Parameters
+    ----------
+    root : Path, optional
+        As `edgeclust.har_data.members.find_members` takes it.
+    scenario : str
+        ``ideal`` (placed by an instructor), ``self`` (by the person) or ``mutual`` (some units
+        displaced on purpose); all when left out.
+
+    Returns
+    -------
+    card : Card
+        50 Hz; accelerometers in g, brought from m/s^2, and gyroscopes in rad/s.
+    recordings : list of Recording
+        One for each stretch of a log: the clock of most was set back once. `session` is the
+        scenario as the log names it, as in ``mutual4``. No activity (0) is unlabelled.
+
+    Raises
+    ------
+    DataError
+        If the files are not there, or are other than the official ones.
+    """
+    card = replace(CARD, name=f"realdisp-{scenario}") if scenario else CARD
+    with find_members("realdisp", root, "subject*_*.log", ARCHIVES) as members:
+        paths = members.require(f"subject*_{scenario}*.log")
+        return card, steady_recordings(card, members.where, _bouts(members, paths))
+
+
+def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
+    """Read one log after another, and say which are empty."""
+    to_units = np.array([1 / STANDARD_GRAVITY if u == "g" else 1.0 for _, u in UNITS] * len(PLACES))
+    empty = []
+    for path in paths:
+        where, name = f"{members.where}: {path}", PurePosixPath(path).stem
+        found = re.fullmatch(r"subject(\d+)_((?:ideal|self|mutual)\d*)", name)
+        if not found:
+            raise DataError(f"{where}: is no log of REALDISP by its name")
+        table = read_numbers(members, path, len(CARD.channels) + 3, "\t")
+        samples = table[:, 2:-1]
+        if not samples.any():
+            empty.append(name)
+            continue
+        labels = class_indices(where, table[:, -1], range(1, len(CARD.classes) + 1), null=0)
+        times = table[:, 0] + table[:, 1] / 1e6
+        yield Bout(times, samples * to_units, labels, subject=found[1], session=found[2])
+    if empty:
+        logger.warning(
+            "%s: %d logs hold nothing but zeros and are left out: %s",
+            *(members.where, len(empty), ", ".join(empty)),
+        )
