@@ -16,7 +16,7 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members, find_members
-from edgeclust.har_data.named_columns import read_columns, require_one
+from edgeclust.har_data.named_columns import read_columns
 from edgeclust.har_data.stamped import Bout, seconds, steady_recordings
 
 ARCHIVES = ("capture24.zip",)
@@ -80,7 +80,7 @@ def read_capture24(root: Path | None = None) -> tuple[Card, list[Recording]]:
 
 def _bouts(members: Members) -> Iterator[Bout]:
     """Read one person after another."""
-    path = require_one(members, DICTIONARY)
+    (path,) = members.require(DICTIONARY)
     dictionary = read_columns(members, path, [], ["annotation", SCHEME]).astype(str)
     place = class_indices(f"{members.where}: {path}", dictionary[SCHEME], CARD.classes)
     annotations = dictionary["annotation"].tolist()

@@ -18,7 +18,7 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members, find_members
-from edgeclust.har_data.named_columns import read_columns, require_one
+from edgeclust.har_data.named_columns import read_columns
 from edgeclust.har_data.stamped import Bout, join_in_time, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -107,7 +107,7 @@ def _bouts(members: Members) -> Iterator[Bout]:
 
 def _read_streams(members: Members, file: str) -> dict[tuple[str, str], Stream]:
     """Return the streams of a file by person and device."""
-    path = require_one(members, file)
+    (path,) = members.require(file)
     table = read_columns(members, path, ["Creation_Time", *"xyz"], ["User", "Device", "gt"])
     table["gt"] = class_indices(f"{members.where}: {path}", table["gt"], CLASSES, "null")
     streams: dict[tuple[str, str], Stream] = {}

@@ -77,16 +77,23 @@ class Members:
             return stream.read()
 
     def require(self, pattern: str) -> list[str]:
-        """Return the paths that end in a pattern, at least one.
+        """Return the paths that end in a pattern, at least one and each once.
 
         Raises
         ------
         DataError
-            If there is none.
+            If there is none, or the data lie there twice: copies of one recording would stand on
+            both sides of a split.
         """
         found = self.matching(pattern)
         if not found:
             raise DataError(f"{self.where}: is not the official data, it has no {pattern}")
+        seen: dict[str, str] = {}
+        for name in found:
+            tail = "/".join(name.split("/")[-1 - pattern.count("/") :])
+            if tail in seen:
+                raise DataError(f"{self.where}: has {tail} twice, as {seen[tail]} and {name}")
+            seen[tail] = name
         return found
 
 

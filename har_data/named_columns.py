@@ -17,27 +17,6 @@ BEYOND = "\N{REPLACEMENT CHARACTER}"
 """Name of the column that holds what lines have beyond the others; no file calls one so."""
 
 
-def require_one(members: Members, pattern: str) -> str:
-    """Return the one path that ends in a pattern.
-
-    Parameters
-    ----------
-    members : Members
-        The files.
-    pattern : str
-        As `Members.require` takes it.
-
-    Raises
-    ------
-    DataError
-        If there is none, or more: a folder that holds the data twice is not read.
-    """
-    path, *others = members.require(pattern)
-    if others:
-        raise DataError(f"{members.where}: has {pattern} twice, as {path} and {others[0]}")
-    return path
-
-
 def read_columns(
     members: Members,
     name: str,

@@ -12,8 +12,11 @@ from scipy.signal import firwin, resample_poly
 MOST_GAP_S = 1.0
 """Seconds without a sample that cut a recording in two, unless a reader says otherwise."""
 
-STEADY = 0.05
-"""Part of a step by which a clock may be off its rate and still be steady: nothing is resampled."""
+JITTER = 0.1
+"""Part of a step by which each may be off and the clock still be steady: nothing is resampled."""
+
+DRIFT = 0.002
+"""Part of its rate by which a clock may be off and still be steady."""
 
 LOBES = 16
 """Half length of the anti-alias filter in samples of the lower rate."""
@@ -75,8 +78,8 @@ def to_steady_rate(
     labels : int array of shape (n_samples,)
         Class of each sample.
     rate_hz : float
-        Rate of what is returned. Samples that come at it, to a twentieth of a step, stay as they
-        are; faster ones pass an anti-alias filter.
+        Rate of what is returned. Samples that come at it, each step to a tenth and all together
+        to two in a thousand, stay as they are; faster ones pass an anti-alias filter.
     most_gap_s : float
         A step longer than this, or further back, starts another stretch.
 
@@ -145,11 +148,12 @@ def _resample(
 ) -> Stretch:
     """Bring one stretch, its stamps rising, to a rate."""
     steps = np.diff(times) * rate_hz
-    if (np.abs(steps - 1) <= STEADY).all():
+    drift = abs(steps.sum() - len(steps))
+    if (np.abs(steps - 1) <= JITTER).all() and drift <= max(1, DRIFT * len(steps)):
         return Stretch(float(times[0]), samples, labels)
     # To a steady clock of about the sensor's own rate first, where that is higher.
     own_hz = max(rate_hz, 1 / float(np.median(np.diff(times))))
-    own_hz = rate_hz if own_hz < (1 + STEADY) * rate_hz else own_hz
+    own_hz = rate_hz if own_hz < (1 + JITTER) * rate_hz else own_hz
     clock = times[0] + np.arange(int((times[-1] - times[0]) * own_hz + 1e-6) + 1) / own_hz
     steady = np.stack([np.interp(clock, times, column) for column in samples.T], axis=1)
     steady = change_rate(steady, own_hz, rate_hz)

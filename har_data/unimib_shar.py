@@ -77,7 +77,7 @@ def read_unimib_shar(root: Path | None = None) -> tuple[Card, list[Recording]]:
     with find_members("unimib-shar", root, "acc_data.mat", ARCHIVES) as members:
         tables = {}
         for variable, n_columns in (("acc_data", 3 * CARD.window), ("acc_labels", 3)):
-            (path, *_) = members.require(f"{variable}.mat")
+            (path,) = members.require(f"{variable}.mat")
             where = f"{members.where}: {path}"
             tables[variable] = take_matrix(read_mat(members, path), variable, n_columns, where)
     rows, labels = tables["acc_data"], tables["acc_labels"]

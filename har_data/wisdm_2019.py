@@ -17,7 +17,7 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members, find_members
-from edgeclust.har_data.named_columns import read_columns, require_one
+from edgeclust.har_data.named_columns import read_columns
 from edgeclust.har_data.stamped import Bout, join_in_time, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -104,7 +104,7 @@ def _bouts(members: Members, files: str) -> Iterator[Bout]:
     """Join the two files of one person after another, and say what only one of them has."""
     n_alone = 0
     for path in members.require(files):
-        other = require_one(members, "/".join(path.split("/")[-4:]).replace("accel", "gyro"))
+        (other,) = members.require("/".join(path.split("/")[-4:]).replace("accel", "gyro"))
         subject = path.split("/")[-1].split("_")[1]
         acc = _read_blocks(members, path, 1 / STANDARD_GRAVITY)
         gyro = _read_blocks(members, other)

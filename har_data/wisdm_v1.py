@@ -20,7 +20,6 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members, find_members
-from edgeclust.har_data.named_columns import require_one
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -80,7 +79,7 @@ def read_wisdm_v1(root: Path | None = None) -> tuple[Card, list[Recording]]:
         If the file is not there, or is other than the official one.
     """
     with find_members("wisdm-v1", root, FILE, ARCHIVES) as members:
-        path = require_one(members, FILE)
+        (path,) = members.require(FILE)
         return CARD, steady_recordings(CARD, members.where, _bouts(members, path))
 
 

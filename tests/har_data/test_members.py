@@ -64,6 +64,15 @@ def test_the_same_files_are_found_however_they_are_packed(
             members.require("raw/b.txt")
 
 
+def test_data_that_lie_there_twice_are_refused(tmp_path: Path) -> None:
+    twice = {f"copy/{name}": text for name, text in FILES.items()} | FILES
+    with found(unpacked(twice, tmp_path)) as members:
+        assert len(members.matching("raw/a.txt")) == 2
+        message = r"has raw/a.txt twice, as Set/raw/a.txt and copy/Set/raw/a.txt"
+        with pytest.raises(DataError, match=message):
+            members.require("raw/*.txt")
+
+
 def test_the_archive_itself_may_be_named(tmp_path: Path) -> None:
     (tmp_path / "renamed.zip").write_bytes(zipped(FILES))
     with found(tmp_path / "renamed.zip") as members:

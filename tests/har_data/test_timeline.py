@@ -51,6 +51,14 @@ def test_a_steady_clock_is_left_as_it_is() -> None:
     assert repairs == Repairs(0, 0, 0)
 
 
+def test_a_clock_that_is_off_its_rate_is_resampled() -> None:
+    times = np.linspace(0, 1999 * 0.050354, 2000)  # 19.86 Hz, said to be 20
+    (stretch,), _ = to_steady_rate(times, times[:, None], np.zeros(2000, int), 20.0)
+    clock = np.arange(len(stretch.samples)) / 20
+    np.testing.assert_allclose(stretch.samples[:, 0], clock, atol=1e-9)
+    assert abs(len(clock) / 20 - times[-1]) < 0.1
+
+
 def test_an_unsteady_clock_is_interpolated() -> None:
     rng = np.random.default_rng(1)
     times = np.cumsum(rng.uniform(0.01, 0.03, 400))
