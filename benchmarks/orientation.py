@@ -83,6 +83,7 @@ def draw_postures(panels: Sequence[Axes], dataset: WindowedDataset) -> None:
             x, y = points[np.array(labels) == k].T
             panel.scatter(x, y, s=14, color=color, label=name, alpha=0.7, linewidths=0)
         panel.set(title=f"{dataset.card.name}: mean acceleration, {way}", aspect="equal")
+        panel.set(xlabel="first principal component (g)", ylabel="second (g)")
     panels[1].legend(fontsize=8, **BESIDE)
     panels[1].sharex(panels[0])
     panels[1].sharey(panels[0])
