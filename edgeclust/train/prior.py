@@ -47,7 +47,8 @@ class LearnedPrior:
         Parameters
         ----------
         labels : intp array of shape (n,)
-            Cluster that the method gave each window of the batch.
+            Cluster that inference would give each window of the batch: those of training are
+            spread by the price of the counts.
 
         Returns
         -------

@@ -132,12 +132,12 @@ class Trainer:
         cost = table / self.sigma - self.log_prior
         edges = np.cumsum([len(block) for block in blocks])[:-1]
         costs = Costs(squared, self.sigma, self.log_prior, np.split(cost, edges))
-        loss, penalty, labels = self.method(costs)
+        loss, penalty, _ = self.method(costs)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         self.optimizer.step()
         if self.prior is not None:
-            self.log_prior = self.prior.update(labels)
+            self.log_prior = self.prior.update(cost.argmin(axis=1))
         return loss.item(), penalty
 
     @property

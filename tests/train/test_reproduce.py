@@ -201,7 +201,7 @@ def test_a_process_that_dies_costs_its_cell_alone(toy: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "unknown data 'nowhere': known are cifar10"),
+        (["nowhere"], "unknown data 'nowhere': known are capture-24"),
         (["watch", "--methods", "hrad"], "unknown method 'hrad': known are hard"),
         (["watch", "--seeds", "0,x"], "seeds should be whole numbers, as in 0,1,2, got 'x'"),
         (["watch", "--settings", "none"], "unknown setting 'none': known are pooled"),

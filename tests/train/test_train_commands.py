@@ -252,7 +252,7 @@ def test_bad_settings_end_with_one_line_and_no_run(
 
 
 def test_bad_data_end_with_one_line_and_no_run(tmp_path: Path, folder: Path, out: Path) -> None:
-    assert "unknown data 'wach': known are cifar10" in fails_with(run("train", "wach"))
+    assert "unknown data 'wach': known are capture-24" in fails_with(run("train", "wach"))
     (tmp_path / "empty").mkdir()
     assert "is no recordings folder" in fails_with(run("train", tmp_path / "empty", "--out", out))
     (folder / "0001.csv").write_text("ax,ay,az\n1,2,three\n")
