@@ -37,7 +37,7 @@ def test_a_line_stays_a_line(n: int, rates: tuple[float, float]) -> None:
     out = change_rate(line, from_hz, to_hz)[:, 0]
     inner = slice(20, -20)
     np.testing.assert_allclose(
-        out[inner], (np.arange(len(out)) / to_hz)[inner], rtol=5e-3, atol=5e-3
+        out[inner], (np.arange(len(out)) / to_hz)[inner], rtol=1e-3, atol=2e-3
     )
 
 

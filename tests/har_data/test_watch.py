@@ -68,7 +68,8 @@ def test_a_missing_wheel_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_unknown_name_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"unknown data 'wach': known are .*watch, .*or give the path"
+        DataError,
+        match=r"unknown data 'wach': known are .*watch, wisdm-.*wisdm-v1, or give the path",
     ):
         open_dataset("wach")
     assert next(iter(READERS)) == "watch"

@@ -33,4 +33,5 @@ def test_the_target_falls_with_the_windows_that_a_cluster_gets() -> None:
     assert target_gap(64, 20) == pytest.approx(np.log(4.2) / 2)
     targets = [target_gap(64, n_clusters) for n_clusters in (2, 7, 20, 50, 500)]
     assert targets == sorted(targets, reverse=True)
+    assert targets[0] == pytest.approx(np.log(33) / 2)
     assert targets[-1] > 0
