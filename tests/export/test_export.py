@@ -76,6 +76,7 @@ def test_an_aligned_model_labels_a_tilted_stream_as_an_upright_one(tmp_path: Pat
         for samples in (stream, tilted)
     )
     assert not np.allclose(near, far, rtol=0.1)  # what the alignment is for
+    assert [event.cluster for event in Labeler.open(path).push(tilted.T)][10:] != straight[10:]
 
 
 def test_the_file_says_what_the_device_has_to_know(
