@@ -62,7 +62,7 @@ class TrainConfig:
     epochs: int | None = None  # passes over the data; None: as many as make N_STEPS steps
     batch_size: int = 256  # windows
     learning_rate: float = 3e-4  # of Adam, for encoder and centroids
-    restarts: int = 8  # trainings from other weights; losers by `criterion` stop early
+    restarts: int = 8  # trainings from other weights; the worse stop early
     balance: str = "subject"  # whose counts regularise: each subject's in a batch, or the batch's
     align: str = "auto"  # turn each session by gravity; auto: where the mount is rigid
     # Expected shares of the clusters: "uniform", "learned" from the data, or one number for each

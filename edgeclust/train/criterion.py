@@ -1,5 +1,7 @@
 """How good a clustering looks without labels: what chooses among restarts."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
@@ -48,6 +50,39 @@ def criterion(
     joint = np.zeros((n_clusters, n_clusters))
     np.add.at(joint, (labels[followers[:, 0]], labels[followers[:, 1]]), 1)
     return float(cost.min(axis=1).mean() - spread - _mutual_information(joint))
+
+
+def agreement(
+    labels: NDArray[np.intp], others: Sequence[NDArray[np.intp]], n_clusters: int
+) -> float:
+    """Say how well clusters are found again from other weights, in nats per window.
+
+    It is the mutual information of the labels with those of another training, mean over the
+    others: the tournament of restarts takes it off the `criterion`. What one training alone finds
+    may be tight, shared by all and lasting, and still be an accident of its weights.
+
+    Parameters
+    ----------
+    labels : intp array of shape (n_windows,)
+        Cluster of each window, in [0, n_clusters).
+    others : sequence of such arrays
+        Of the other trainings; with none there is nothing to agree with: 0.
+    n_clusters : int
+        How many there are in each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.train.criterion import agreement
+    >>> labels = np.array([0, 0, 1, 1])
+    >>> same, unrelated = np.array([1, 1, 0, 0]), np.array([0, 1, 0, 1])
+    >>> round(agreement(labels, [same], 2), 2), round(agreement(labels, [same, unrelated], 2), 2)
+    (0.69, 0.35)
+    """
+    tables = [np.zeros((n_clusters, n_clusters)) for _ in others]
+    for table, other in zip(tables, others, strict=True):
+        np.add.at(table, (labels, other), 1)
+    return float(np.mean([_mutual_information(table) for table in tables])) if tables else 0.0
 
 
 def _mutual_information(joint: NDArray[np.float64]) -> float:

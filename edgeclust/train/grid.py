@@ -371,7 +371,7 @@ def _run_training(part: Part, config: TrainConfig) -> dict[str, Any]:
     result = train(part.train, config, on_epoch=keep)
     evaluation = evaluate(result.model, part.test)
     last = result.reports[-1]
-    ranking = rank_restarts(lines, last.restart)
+    ranking = rank_restarts(lines, last.restart, result.criteria)
     found = ranking.to_json() if ranking else {}
     about_restarts = {
         column: found[name] for name, column in RESTART_KEYS.items() if found.get(name) is not None

@@ -17,7 +17,7 @@ from edgeclust.errors import ConfigError, DataError
 from edgeclust.train.alarms import warn_of_empty, warn_of_gap
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.criterion import criterion
+from edgeclust.train.criterion import agreement, criterion
 from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import TrainedModel, embed
 from edgeclust.train.trainer import Trainer
@@ -31,7 +31,7 @@ MIN_EPOCHS = 4
 """Passes over the data that it makes at least then."""
 
 ROUNDS = (0.5, 0.75)
-"""Shares of the epochs after which the half of the restarts with the higher criterion stops."""
+"""Shares of the epochs after which the worse half of the restarts stops."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class EpochReport:
     objective : float
         The same with the method's penalty that no gradient passes: the counts' under ``hard``.
     criterion : float
-        What chooses among restarts, in nats per window: `edgeclust.train.criterion`.
+        How good the clusters look without labels, in nats per window, the lower the better:
+        `edgeclust.train.criterion`.
     sigma : float
         Scale of squared distances at the end.
     metrics : dict
@@ -95,8 +96,9 @@ class TrainResult:
     reports : list of EpochReport
         Of that restart.
     criteria : list of float
-        Criterion of each restart when it ended. Of those that ran to the end the lowest was kept;
-        the others were stopped early.
+        Of each restart the criterion when it ended, less the `agreement` of its labels with
+        those of the others. Of those that ran to the end the lowest was kept; the others were
+        stopped early.
     """
 
     model: TrainedModel
@@ -120,8 +122,9 @@ def train(
     otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
     activity.
 
-    Restarts are a tournament: all train for half of the epochs, the half of them with the lower
-    `criterion` for another quarter, the half of those to the end, and the lowest is kept. So 8
+    Restarts are a tournament: all train for half of the epochs, the better half of them for
+    another quarter, the half of those to the end, and the best is kept: that of the lowest
+    `criterion` less the `agreement` of its labels with those of all others, stopped or not. So 8
     restarts cost as much as 5.5 whole trainings.
 
     Parameters
@@ -188,8 +191,8 @@ def train(
         kept.embedding,
         alignment,
     )
-    criteria = [training.criterion for training in trainings if training.reports]
-    return TrainResult(model, kept.reports, criteria)
+    begun = [training for training in trainings if training.reports]
+    return TrainResult(model, kept.reports, [_judge(training, begun) for training in begun])
 
 
 def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:
@@ -212,8 +215,17 @@ def _tournament(
 
 
 def _standing(trainings: "list[_Training]") -> "list[_Training]":
-    """Sort by criterion; those that ran fewer epochs come after those that ran more."""
-    return sorted(trainings, key=lambda training: (-training.n_epochs, training.criterion))
+    """Put the best first; those that ran fewer epochs come after those that ran more."""
+    begun = [training for training in trainings if training.reports]
+    yet_to_come = [training for training in trainings if not training.reports]
+    return [*sorted(begun, key=lambda t: (-t.n_epochs, _judge(t, begun))), *yet_to_come]
+
+
+def _judge(training: "_Training", begun: "list[_Training]") -> float:
+    """Return the criterion of the last epoch less the agreement with the others that began."""
+    others = [other.labels for other in begun if other is not training]
+    found_again = agreement(training.labels, others, training.clusters.n_clusters)
+    return training.reports[-1].criterion - found_again
 
 
 def choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
@@ -253,6 +265,7 @@ class _Training:
 
     clusters: Clusters
     embedding: NDArray[np.float32]
+    labels: NDArray[np.intp]
     block_size: float  # windows that share counts, mean over the last epoch
 
     def __init__(self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool) -> None:
@@ -270,11 +283,6 @@ class _Training:
     def n_epochs(self) -> int:
         """How many epochs it has run."""
         return len(self.reports)
-
-    @property
-    def criterion(self) -> float:
-        """That of the last epoch; infinite before the first."""
-        return self.reports[-1].criterion if self.reports else math.inf
 
     def run_epoch(
         self, epoch: int, n_epochs: int, batch_size: int, after_step: Callable[[], bool]
@@ -296,6 +304,7 @@ class _Training:
         self.clusters = self.trainer.clusters()
         self.embedding = embed(self.trainer.encoder, dataset)
         cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
+        self.labels = cost.argmin(axis=1)
         self.reports.append(
             EpochReport(
                 restart=self.restart,
@@ -307,7 +316,7 @@ class _Training:
                 sigma=self.clusters.sigma,
                 metrics=clustering_metrics(
                     dataset.labels,
-                    cost.argmin(axis=1),
+                    self.labels,
                     self.clusters.n_clusters,
                     len(dataset.card.classes),
                 ),

@@ -1,6 +1,6 @@
 """How good the label-free choice among restarts was, told afterwards with labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,8 +24,8 @@ class RestartRanking:
     rank_of_all : int
         The same with those stopped among them, each by its last epoch.
     correlation : float or None
-        Pearson's, of final criterion and ACC over those that ran to the end: -1 where the lowest
-        criterion means the highest ACC. None for fewer than three, or where either is the same
+        Pearson's, of what was chosen by and ACC over those that ran to the end: -1 where the
+        lowest means the highest ACC. None for fewer than three, or where either is the same
         for all.
     """
 
@@ -42,16 +42,20 @@ class RestartRanking:
         return asdict(self)
 
 
-def rank_restarts(lines: Iterable[Mapping[str, Any]], kept: int) -> RestartRanking | None:
+def rank_restarts(
+    lines: Iterable[Mapping[str, Any]], kept: int, criteria: Sequence[float]
+) -> RestartRanking | None:
     """Rank the restart that was kept by ACC.
 
     Parameters
     ----------
     lines : iterable of mappings
-        Of ``metrics.jsonl``: ``restart``, ``epoch``, ``criterion`` and ``acc`` of each epoch, of
-        all restarts in any order.
+        Of ``metrics.jsonl``: ``restart``, ``epoch`` and ``acc`` of each epoch, of all restarts in
+        any order.
     kept : int
         The restart that was kept.
+    criteria : sequence of float
+        What was chosen by, of each restart: ``restart_criteria`` of the summary.
 
     Returns
     -------
@@ -62,11 +66,11 @@ def rank_restarts(lines: Iterable[Mapping[str, Any]], kept: int) -> RestartRanki
     --------
     >>> from edgeclust.train.restarts import rank_restarts
     >>> lines = [
-    ...     {"restart": 0, "epoch": 2, "criterion": 2.9, "acc": 0.7},
-    ...     {"restart": 1, "epoch": 2, "criterion": 2.8, "acc": 0.6},
-    ...     {"restart": 2, "epoch": 1, "criterion": 3.1, "acc": 0.8},  # stopped early
+    ...     {"restart": 0, "epoch": 2, "acc": 0.7},
+    ...     {"restart": 1, "epoch": 2, "acc": 0.6},
+    ...     {"restart": 2, "epoch": 1, "acc": 0.8},  # stopped early
     ... ]
-    >>> ranking = rank_restarts(lines, kept=1)
+    >>> ranking = rank_restarts(lines, kept=1, criteria=[-1.1, -1.2, -0.9])
     >>> ranking.rank, ranking.rank_of_all, ranking.best_acc, ranking.n_stopped
     (2, 3, 0.7, 1)
     """
@@ -80,8 +84,8 @@ def rank_restarts(lines: Iterable[Mapping[str, Any]], kept: int) -> RestartRanki
     finished = [line for line in last.values() if line["epoch"] == longest]
     acc = float(last[kept]["acc"])
     accs = np.array([line["acc"] for line in finished])
-    criteria = np.array([line["criterion"] for line in finished])
-    told_apart = len(finished) > 2 and np.ptp(accs) > 0 and np.ptp(criteria) > 0
+    guides = np.array([criteria[line["restart"]] for line in finished])
+    told_apart = len(finished) > 2 and np.ptp(accs) > 0 and np.ptp(guides) > 0
     return RestartRanking(
         n_restarts=len(last),
         n_stopped=len(last) - len(finished),
@@ -89,5 +93,5 @@ def rank_restarts(lines: Iterable[Mapping[str, Any]], kept: int) -> RestartRanki
         best_acc=float(accs.max()),
         rank=1 + int((accs > acc).sum()),
         rank_of_all=1 + sum(line["acc"] > acc for line in last.values()),
-        correlation=float(np.corrcoef(criteria, accs)[0, 1]) if told_apart else None,
+        correlation=float(np.corrcoef(guides, accs)[0, 1]) if told_apart else None,
     )

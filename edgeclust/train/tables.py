@@ -39,7 +39,7 @@ activities.
   scored on subjects not trained on; imbalance: pooled, some classes made rarer. What has several
   parts is their mean, weighted by windows, each part matched for itself.
 - {CHOICE}: mean rank among all restarts, 1 the best, those that were stopped by the ACC they had
-  then; r is the correlation of criterion and ACC among those that ran to the end.
+  then; r is the correlation of what was chosen by and ACC among those that ran to the end.
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeclust import WindowedDataset
-from edgeclust.train.criterion import criterion
+from edgeclust.train.criterion import agreement, criterion
 
 from toy import TOY_CARD, toy_recordings
 
@@ -50,6 +50,19 @@ def test_subjects_count_by_their_windows() -> None:
 def test_clusters_that_last_are_better() -> None:
     lasting, fickle = [0] * 6 + [1] * 6, [0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 1, 0]
     assert criterion(cost_of(lasting), ONE, IN_TURN) < criterion(cost_of(fickle), ONE, IN_TURN)
+
+
+def test_clusters_found_again_by_the_others_agree_whatever_their_numbers() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
+    renumbered, merged = (labels + 1) % 3, np.minimum(labels, 1)
+    assert agreement(labels, [renumbered], 3) == pytest.approx(np.log(3))
+    entropy_of_merged = -(np.log(1 / 3) / 3 + 2 * np.log(2 / 3) / 3)
+    assert agreement(labels, [merged], 3) == pytest.approx(entropy_of_merged)
+    assert agreement(labels, [renumbered, merged], 3) == pytest.approx(
+        (np.log(3) + entropy_of_merged) / 2
+    )
+    assert agreement(labels, [np.zeros(9, np.intp)], 3) == pytest.approx(0)
+    assert agreement(labels, [], 3) == 0
 
 
 def test_windows_follow_each_other_within_a_session() -> None:

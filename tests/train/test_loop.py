@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from sklearn.metrics import mutual_info_score
 
 from edgeclust import Channel, ConfigError, Recording, WindowedDataset
 from edgeclust.train import EpochReport, TrainConfig, evaluate, train
@@ -69,8 +71,9 @@ def test_training_leaves_the_callers_random_numbers_alone(toy_dataset: WindowedD
 
 
 def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
-    toy_dataset: WindowedDataset,
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("edgeclust.train.loop.agreement", lambda labels, others, k: 0.0)
     reports: list[EpochReport] = []
     planned: set[int] = set()
     config = replace(QUICK, epochs=8, batch_size=8, restarts=5)
@@ -89,6 +92,28 @@ def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
     assert len(result.reports) == 8
     assert min(result.criteria) == result.reports[-1].criterion
     assert planned == {(5 * 4 + 3 * 2 + 2 * 2) * n_batches(len(toy_dataset), 8)}
+
+
+def test_the_restart_is_kept_whose_labels_the_others_find_again(
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels: list[NDArray[np.intp]] = []
+
+    def of_no_account(cost: NDArray[np.float64], groups: object, followers: object) -> float:
+        labels.append(cost.argmin(axis=1))
+        return 0.0
+
+    monkeypatch.setattr("edgeclust.train.loop.criterion", of_no_account)
+    monkeypatch.setattr("edgeclust.train.loop.ROUNDS", ())  # all run to the end
+    result = train(toy_dataset, replace(QUICK, epochs=3, batch_size=8, restarts=4))
+    last = labels[2::3]
+    found_again = [
+        np.mean([mutual_info_score(mine, other) for other in last if other is not mine])
+        for mine in last
+    ]
+    assert np.ptp(found_again) > 0.01
+    np.testing.assert_allclose(result.criteria, np.negative(found_again))
+    assert result.reports[-1].restart == int(np.argmax(found_again))
 
 
 def test_a_training_that_is_stopped_keeps_the_restart_that_came_furthest(
