@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCKS = 4
-"""Blocks that meet in a batch, about, where there are as many subjects."""
+"""Blocks that meet in a batch, about, where there are as many subjects, and at most."""
+
+FEWEST_BLOCKS = 2
+"""Blocks that meet there at least: with one, a batch could be left with a single window."""
+
+PER_CLUSTER = 4
+"""Windows of a block for each cluster, about, at least: with fewer there is little to share."""
 
 
 def n_batches(n_windows: int, batch_size: int) -> int:
@@ -17,7 +23,7 @@ def n_batches(n_windows: int, batch_size: int) -> int:
 
 
 def draw_batches(
-    groups: NDArray[Any], batch_size: int, rng: np.random.Generator
+    groups: NDArray[Any], batch_size: int, n_clusters: int, rng: np.random.Generator
 ) -> Iterator[list[NDArray[np.intp]]]:
     """Deal all windows into batches, each a few blocks of windows of one group.
 
@@ -27,6 +33,8 @@ def draw_batches(
         Windows of one value share blocks: the subject of each, or one value for all.
     batch_size : int
         Windows that a batch has at most, about.
+    n_clusters : int
+        Clusters that share a block.
     rng : Generator
         Shuffles the windows of each group, and then the blocks.
 
@@ -34,20 +42,22 @@ def draw_batches(
     ------
     blocks : list of intp arrays
         Indices of the windows of one batch, block by block. A block has at most `batch_size`
-        windows over the number of groups, or over 4 where there are more; over all batches every
-        window comes once.
+        windows over the number of groups, or over 4 where there are more groups, or over 3 or 2
+        where that leaves less than 4 windows a cluster; over all batches every window comes once.
 
     Examples
     --------
     >>> import numpy as np
     >>> from edgeclust.train.batches import draw_batches
     >>> groups = np.array(["anna", "anna", "ben", "ben"])
-    >>> batches = draw_batches(groups, batch_size=4, rng=np.random.default_rng(0))
+    >>> batches = draw_batches(groups, batch_size=16, n_clusters=2, rng=np.random.default_rng(0))
     >>> [[sorted(block.tolist()) for block in batch] for batch in batches]
     [[[0, 1], [2, 3]]]
     """
     names, group_of = np.unique(groups, return_inverse=True)
-    block_size = max(1, batch_size // min(BLOCKS, len(names)))
+    shared = max(FEWEST_BLOCKS, batch_size // (PER_CLUSTER * n_clusters))
+    n_blocks = min(BLOCKS, len(names), shared)
+    block_size = max(1, batch_size // n_blocks)
     blocks = []
     for group in range(len(names)):
         windows = rng.permutation(np.flatnonzero(group_of == group))

@@ -97,8 +97,8 @@ class TrainResult:
         Of that restart.
     criteria : list of float
         Of each restart the criterion when it ended, less the `agreement` of its labels with
-        those of the others. Of those that ran to the end the lowest was kept; the others were
-        stopped early.
+        those of the others. Of those that ran to the end and left fewest clusters empty the lowest
+        was kept.
     """
 
     model: TrainedModel
@@ -123,9 +123,9 @@ def train(
     activity.
 
     Restarts are a tournament: all train for half of the epochs, the better half of them for
-    another quarter, the half of those to the end, and the best is kept: that of the lowest
-    `criterion` less the `agreement` of its labels with those of all others, stopped or not. So 8
-    restarts cost as much as 5.5 whole trainings.
+    another quarter, the half of those to the end, and the best is kept: that with the fewest empty
+    clusters, and among equals that of the lowest `criterion` less the `agreement` of its labels
+    with those of all others, stopped or not. So 8 restarts cost as much as 5.5 whole trainings.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def train(
     ]
     gap_is_wide = False
     for training, epoch in _tournament(trainings, rounds):
-        training.run_epoch(epoch, n_epochs, config.batch_size, count_step)
+        training.run_epoch(epoch, n_epochs, count_step)
         on_epoch(training.reports[-1])
         if config.method == "hard" and not gap_is_wide:
             gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
@@ -215,10 +215,11 @@ def _tournament(
 
 
 def _standing(trainings: "list[_Training]") -> "list[_Training]":
-    """Put the best first; those that ran fewer epochs come after those that ran more."""
+    """Put the best first; before all who ran more epochs, then who left fewer clusters empty."""
     begun = [training for training in trainings if training.reports]
     yet_to_come = [training for training in trainings if not training.reports]
-    return [*sorted(begun, key=lambda t: (-t.n_epochs, _judge(t, begun))), *yet_to_come]
+    judged = sorted(begun, key=lambda t: (-t.n_epochs, t.n_empty, _judge(t, begun)))
+    return [*judged, *yet_to_come]
 
 
 def _judge(training: "_Training", begun: "list[_Training]") -> float:
@@ -270,6 +271,7 @@ class _Training:
 
     def __init__(self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool) -> None:
         self.dataset = dataset
+        self.config = config
         self.restart = restart
         self.groups = np.zeros(len(dataset), np.intp)  # one: the whole batch
         if config.balance == "subject":
@@ -284,14 +286,18 @@ class _Training:
         """How many epochs it has run."""
         return len(self.reports)
 
-    def run_epoch(
-        self, epoch: int, n_epochs: int, batch_size: int, after_step: Callable[[], bool]
-    ) -> None:
+    @property
+    def n_empty(self) -> int:
+        """Clusters that no window was nearest to after the last epoch."""
+        used: int = self.reports[-1].metrics["clusters_used"]
+        return self.config.n_clusters - used
+
+    def run_epoch(self, epoch: int, n_epochs: int, after_step: Callable[[], bool]) -> None:
         """Pass over the data once in a new order, or until a step says stop; then score."""
-        dataset = self.dataset
+        dataset, config = self.dataset, self.config
         started = time.perf_counter()
         losses, objectives, n_windows, n_blocks = [], [], 0, 0
-        for blocks in draw_batches(self.groups, batch_size, self.rng):
+        for blocks in draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng):
             loss, penalty = self.trainer.step(blocks)
             losses.append(loss)
             objectives.append(loss + penalty)
