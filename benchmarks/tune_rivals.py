@@ -33,7 +33,7 @@ LEAST_LIFE = 0.1
 
 
 def measure(
-    data: str, method: str, constant: str, value: float, n_seeds: int, epochs: int
+    data: str, method: str, constant: str, value: float, n_seeds: int, epochs: int | None
 ) -> Iterator[NDArray[np.float64]]:
     """Train with each seed and yield the shares of the clusters, by their nearest windows."""
     dataset = open_dataset(data)
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--data", default="watch")
     parser.add_argument("--methods", nargs="+", choices=GRIDS, default=list(GRIDS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--epochs", type=int, help="those of 'edgeclust train' if left out")
     parser.add_argument("--all", action="store_true", help="go on beyond the first that does")
     arguments = parser.parse_args()
     n_clusters = len(open_dataset(arguments.data).card.classes)
