@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgeclust.card import AnyCard, Card
@@ -34,6 +35,37 @@ class Recording:
     subject: str
     session: str
     labels: NDArray[np.integer[Any]] | None = None
+
+    @cached_property
+    def label_runs(self) -> NDArray[np.intp]:
+        """First sample and label of each run of one label, of shape (n_runs, 2).
+
+        Worked out once. Recordings that are memory-mapped have it beforehand: nothing that asks
+        here for labels reads all samples of all recordings.
+        """
+        if self.labels is None or not len(self.labels):
+            return np.empty((0, 2), np.intp)
+        firsts = np.append(0, np.flatnonzero(self.labels[1:] != self.labels[:-1]) + 1)
+        return np.stack([firsts, self.labels[firsts].astype(np.intp)], axis=1)
+
+    @cached_property
+    def holes(self) -> NDArray[np.intp]:
+        """First sample and end of each run that is NaN or infinite in a channel, (n_holes, 2).
+
+        Worked out once, or known beforehand, as `label_runs`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from edgeclust import Recording
+        >>> signal = np.array([[0, 1, 2, np.nan, 4], [0, 1, np.inf, 3, 4]], np.float32)
+        >>> Recording(signal, "1", "1").holes.tolist()
+        [[2, 4]]
+        """
+        bad = np.zeros(self.signal.shape[1] + 2, np.int8)
+        for channel in self.signal:
+            bad[1:-1] |= ~np.isfinite(channel)
+        return np.flatnonzero(np.diff(bad)).reshape(-1, 2)
 
 
 class Dataset(Protocol):
@@ -124,11 +156,11 @@ class WindowedDataset:
         )
         self.recordings = recordings
         for recording in recordings:
-            _check_recording(recording, self.card)
+            check_recording(recording, self.card)
         length = self.card.window
         cuts = [window_starts(r.signal.shape[1], length, self.card.stride) for r in recordings]
         usable = [
-            _finite_windows(recording.signal, starts, length)
+            _finite_windows(recording, starts, length)
             for recording, starts in zip(recordings, cuts, strict=True)
         ]
         self._skipped = np.array([np.count_nonzero(~finite) for finite in usable], np.intp)
@@ -184,9 +216,25 @@ class WindowedDataset:
         length = self.card.window
         windows = np.empty((len(indices), len(self.card.channels), length), np.float32)
         starts, sources = self.starts[indices].tolist(), self.recording_indices[indices].tolist()
-        for row, (start, source) in enumerate(zip(starts, sources, strict=True)):
-            windows[row] = self.recordings[source].signal[:, start : start + length]
+        views = self._views
+        for window, start, source in zip(windows, starts, sources, strict=True):
+            window[:] = views[source][start]
         return windows
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy in another process needs: views would be copied window by window."""
+        return {name: value for name, value in vars(self).items() if name != "_views"}
+
+    @cached_property
+    def _views(self) -> list[NDArray[np.float32]]:
+        """All windows of each recording at stride 1, of shape (n_starts, n_channels, window)."""
+        length = self.card.window
+        return [
+            sliding_window_view(r.signal, length, axis=1).transpose(1, 0, 2)
+            if r.signal.shape[1] >= length
+            else np.empty((0, len(r.signal), length), np.float32)
+            for r in self.recordings
+        ]
 
     def select(self, indices: NDArray[np.intp]) -> "WindowedDataset":
         """Return the data set of some windows; the recordings stay whole and are shared.
@@ -220,6 +268,7 @@ class WindowedDataset:
             One for each, in their order and of the same length, finite where they were.
         """
         other = copy(self)
+        vars(other).pop("_views", None)
         other.recordings = recordings
         return other
 
@@ -243,6 +292,7 @@ class WindowedDataset:
                 f"there are {', '.join(self.subjects)}"
             )
         part = copy(self)
+        vars(part).pop("_views", None)
         kept = np.flatnonzero([recording.subject in subjects for recording in self.recordings])
         part.recordings = [self.recordings[i] for i in kept.tolist()]
         part._skipped = self._skipped[kept]
@@ -287,19 +337,33 @@ class WindowedDataset:
         )
 
 
-def _check_recording(recording: Recording, card: Card) -> None:
-    """Refuse a recording whose shape or labels are other than the card's."""
+def check_recording(recording: Recording, card: Card) -> None:
+    """Refuse a recording whose shape or labels are other than the card's.
+
+    Parameters
+    ----------
+    recording : Recording
+        What is to be used.
+    card : Card
+        What it should be.
+
+    Raises
+    ------
+    DataError
+        If it is not; the message says which recording, and what was expected.
+    """
     which = f"recording {recording.session!r} of subject {recording.subject!r}"
     n_channels, shape = len(card.channels), recording.signal.shape
     if len(shape) != 2 or shape[0] != n_channels:
         raise DataError(f"{which} should have shape ({n_channels}, n_samples), got {shape}")
-    labels = recording.labels
-    if labels is None:
+    if recording.labels is None:
         return
-    if labels.shape != shape[1:]:
+    if recording.labels.shape != shape[1:]:
         raise DataError(
-            f"{which} should have a label for each of {shape[1]} samples, got {labels.shape}"
+            f"{which} should have a label for each of {shape[1]} samples, "
+            f"got {recording.labels.shape}"
         )
+    labels = recording.label_runs[:, 1]
     if labels.size and not -1 <= labels.min() <= labels.max() < len(card.classes):
         raise DataError(
             f"{which} should have labels from -1 to {len(card.classes) - 1}, "
@@ -308,20 +372,24 @@ def _check_recording(recording: Recording, card: Card) -> None:
 
 
 def _finite_windows(
-    signal: NDArray[np.float32], starts: NDArray[np.intp], window: int
+    recording: Recording, starts: NDArray[np.intp], window: int
 ) -> NDArray[np.bool_]:
     """Tell which windows hold finite samples alone."""
-    if not len(starts):
+    if not len(starts):  # of a window longer than any number may be, too
         return np.empty(0, np.bool_)
-    bad = np.concatenate([[0], np.cumsum(~np.isfinite(signal).all(axis=0))])
-    finite: NDArray[np.bool_] = bad[starts + window] == bad[starts]
+    firsts, ends = recording.holes.T
+    # Every hole that begins before the end of such a window ends before its start.
+    finite: NDArray[np.bool_] = np.searchsorted(ends, starts, "right") == np.searchsorted(
+        firsts, starts + window
+    )
     return finite
 
 
 def _window_labels(recording: Recording, starts: NDArray[np.intp], window: int) -> NDArray[np.intp]:
     """Label windows that lie inside one run of one class; -1 for all others."""
-    if recording.labels is None or not len(starts):
+    firsts, labels = recording.label_runs.T
+    if not len(labels) or not len(starts):
         return np.full(len(starts), -1, np.intp)
-    changes = np.concatenate([[0], np.cumsum(np.diff(recording.labels) != 0)])
-    pure = changes[starts] == changes[starts + window - 1]
-    return np.where(pure, recording.labels[starts], -1).astype(np.intp)
+    run = np.searchsorted(firsts, starts, "right") - 1
+    pure = run == np.searchsorted(firsts, starts + window - 1, "right") - 1
+    return np.where(pure, labels[run], -1).astype(np.intp)

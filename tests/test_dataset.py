@@ -1,4 +1,6 @@
+import pickle
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -162,3 +164,26 @@ def test_a_card_without_a_key_names_it() -> None:
         Card.from_json(content, "dataset.json")
     with pytest.raises(DataError, match=r"dataset.json: "):
         Card.from_json(["a list"], "dataset.json")
+
+
+def test_runs_of_labels_and_holes_are_those_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        signal = rng.choice(np.float32([1, 2, np.nan, np.inf]), (2, 12), p=[0.4, 0.4, 0.1, 0.1])
+        recording = Recording(signal, "1", "1", rng.integers(-1, 1, 12))
+        inside = np.zeros(12, np.bool_)
+        for first, end in recording.holes:
+            inside[first:end] = True
+        assert inside.tolist() == [not np.isfinite(sample).all() for sample in signal.T]
+        runs = [*recording.label_runs.tolist(), [12, None]]
+        labels = [a[1] for a, b in pairwise(runs) for _ in range(a[0], b[0])]
+        assert labels == recording.labels.tolist()
+        assert all(a[1] != b[1] for a, b in pairwise(runs))
+
+
+def test_a_data_set_is_pickled_without_the_windows_it_has_cut() -> None:
+    dataset = WindowedDataset(replace(CARD, stride=1), [ramp(1000), ramp(2)])
+    before = dataset.gather(np.array([3]))
+    content = pickle.dumps(dataset)
+    assert len(content) < 40_000
+    np.testing.assert_array_equal(pickle.loads(content).gather(np.array([3])), before)
