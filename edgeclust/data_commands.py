@@ -18,12 +18,12 @@ data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 @data_app.command("list")
 def list_data(json: Json = False) -> None:
     """List the data sets known by name: edgeclust data list."""
-    from edgeclust.har_data import READERS
+    from edgeclust.har_data import READERS, describe
 
     if json:
         print_json({"data": sorted(READERS)})
     else:
-        print_rows(["data", "what"], [(n, _first_line(r.__doc__)) for n, r in READERS.items()])
+        print_rows(["data", "what"], [(n, describe(n)) for n in READERS])
 
 
 @data_app.command("show")
@@ -114,8 +114,3 @@ def convert_data(
     dataset = open_recordings(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
     write_recordings_folder(dataset.card, dataset.recordings, out)
     remark(f"next: edgeclust train {out}")
-
-
-def _first_line(text: str | None) -> str:
-    """Return the first line of a docstring."""
-    return (text or "").strip().partition("\n")[0]

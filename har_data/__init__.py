@@ -11,6 +11,7 @@ from edgeclust.har_data.recordings_folder import (  # noqa: E402
 from edgeclust.har_data.registry import (  # noqa: E402
     READERS,
     absolute_source,
+    describe,
     open_dataset,
     open_recordings,
 )
@@ -18,6 +19,7 @@ from edgeclust.har_data.registry import (  # noqa: E402
 __all__ = [
     "READERS",
     "absolute_source",
+    "describe",
     "open_dataset",
     "open_recordings",
     "read_recordings_folder",

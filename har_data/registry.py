@@ -1,66 +1,48 @@
 """The data sets known by name, and the one door to all data."""
 
 from collections.abc import Callable, Sequence
-from functools import partial, update_wrapper
 from pathlib import Path
 
 from edgeclust.card import Card
 from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
-from edgeclust.har_data.capture24 import read_capture24
+from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
 from edgeclust.har_data.cifar import read_cifar10, read_cifar100
 from edgeclust.har_data.digits import read_digits
-from edgeclust.har_data.dsads import read_dsads
+from edgeclust.har_data.dsads import SOURCE as DSADS
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
-from edgeclust.har_data.hapt import read_hapt
-from edgeclust.har_data.harth import read_harth
-from edgeclust.har_data.hhar import read_hhar
-from edgeclust.har_data.mhealth import read_mhealth
-from edgeclust.har_data.motionsense import read_motionsense
-from edgeclust.har_data.opportunity import read_opportunity
-from edgeclust.har_data.pamap2 import read_pamap2
-from edgeclust.har_data.realdisp import read_realdisp
+from edgeclust.har_data.hapt import SOURCE as HAPT
+from edgeclust.har_data.harth import SOURCE as HARTH
+from edgeclust.har_data.hhar import SOURCE as HHAR
+from edgeclust.har_data.mhealth import SOURCE as MHEALTH
+from edgeclust.har_data.motionsense import SOURCE as MOTIONSENSE
+from edgeclust.har_data.opportunity import SOURCE as OPPORTUNITY
+from edgeclust.har_data.pamap2 import SOURCE as PAMAP2
+from edgeclust.har_data.realdisp import SOURCES as REALDISP
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
-from edgeclust.har_data.uci_har import read_uci_har
-from edgeclust.har_data.unimib_shar import read_unimib_shar
-from edgeclust.har_data.usc_had import read_usc_had
+from edgeclust.har_data.uci_har import SOURCE as UCI_HAR
+from edgeclust.har_data.unimib_shar import SOURCE as UNIMIB_SHAR
+from edgeclust.har_data.usc_had import SOURCE as USC_HAD
 from edgeclust.har_data.watch import read_watch
-from edgeclust.har_data.wisdm_2019 import read_wisdm_2019
-from edgeclust.har_data.wisdm_v1 import read_wisdm_v1
+from edgeclust.har_data.wisdm_2019 import SOURCES as WISDM_2019
+from edgeclust.har_data.wisdm_v1 import SOURCE as WISDM_V1
 from edgeclust.images import ArrayDataset
 
 Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
 """From the folder of the official files, or None for the usual one, to recordings or images."""
 
 
-def _part_of(read: Callable[..., tuple[Card, list[Recording]]], **part: str) -> Reader:
-    """Return the reader of one part of a data set, documented as that of the whole."""
-    return update_wrapper(partial(read, **part), read)
+_RECORDINGS = (
+    *(DSADS, HAPT, MHEALTH, OPPORTUNITY, PAMAP2, UCI_HAR, UNIMIB_SHAR, USC_HAD),
+    *(CAPTURE24, HARTH, HHAR, MOTIONSENSE, *REALDISP, WISDM_V1, *WISDM_2019),
+)
 
-
-READERS: dict[str, Reader] = {
+READERS: dict[str, Source | Reader] = {
     "watch": read_watch,
-    "dsads": read_dsads,
-    "hapt": read_hapt,
-    "mhealth": read_mhealth,
-    "opportunity": read_opportunity,
-    "pamap2": read_pamap2,
-    "uci-har": read_uci_har,
-    "unimib-shar": read_unimib_shar,
-    "usc-had": read_usc_had,
-    "capture-24": read_capture24,
-    "harth": read_harth,
-    "hhar": read_hhar,
-    "motionsense": read_motionsense,
-    "realdisp": read_realdisp,
-    "realdisp-ideal": _part_of(read_realdisp, scenario="ideal"),
-    "realdisp-self": _part_of(read_realdisp, scenario="self"),
-    "realdisp-mutual": _part_of(read_realdisp, scenario="mutual"),
-    "wisdm-v1": read_wisdm_v1,
-    "wisdm-2019-phone": _part_of(read_wisdm_2019, device="phone"),
-    "wisdm-2019-watch": _part_of(read_wisdm_2019, device="watch"),
+    **{source.card.name: source for source in _RECORDINGS},
     "digits": read_digits,
     "fashion-mnist": read_fashion_mnist,
     "cifar10": read_cifar10,
@@ -68,7 +50,23 @@ READERS: dict[str, Reader] = {
     "stl10": read_stl10,
     "stl10-unlabelled": read_stl10_unlabelled,
 }
-"""Readers by the name that ``edgeclust train`` takes."""
+"""Published sets of recordings, and readers of the rest, by the name that ``edgeclust train``
+takes."""
+
+
+def describe(name: str) -> str:
+    """Return what a registered name stands for, in a line.
+
+    Examples
+    --------
+    >>> from edgeclust.har_data.registry import describe
+    >>> describe("harth")
+    'twelve activities of 22 people in free living, accelerometers at back and thigh'
+    """
+    reader = READERS[name]
+    if isinstance(reader, Source):
+        return reader.what
+    return (reader.__doc__ or "").partition("\n")[0].removeprefix("Read the ")
 
 
 def absolute_source(data: str) -> str:
@@ -127,7 +125,11 @@ def open_dataset(
     """
     content: tuple[Card, list[Recording]] | ArrayDataset
     if str(data) in READERS:  # a name wins over a folder that happens to be called so
-        content = READERS[str(data)](None if root is None else Path(root))
+        reader, folder = READERS[str(data)], None if root is None else Path(root)
+        if isinstance(reader, Source):
+            content = reader.card, reader.recordings(folder)
+        else:
+            content = reader(folder)
     elif Path(data).is_dir():
         content = read_recordings_folder(Path(data))
     else:
