@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeclust.console import download_progress, print_facts, print_json, print_rows, remark
+from edgeclust.console import (
+    download_progress,
+    print_facts,
+    print_json,
+    print_rows,
+    reading_progress,
+    remark,
+)
 from edgeclust.images import ArrayDataset
 from edgeclust.options import Channels, Data, Json, Rate, Root, parse_list
+from edgeclust.processes import MOST_JOBS, n_cores
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
@@ -98,6 +106,27 @@ def fetch_data(
         folder = fetch(name, root, on_bytes=on_bytes)
     remark(f"verified, in {folder}")
     remark(f"next: edgeclust train {name}" + ("" if root is None else f" --root {root}"))
+
+
+@data_app.command("prepare")
+def prepare_data(
+    data: Data,
+    root: Root = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the cores, 8 at most, if left out.")
+    ] = None,
+) -> None:
+    """Prepare recordings once, to open in milliseconds from then on: edgeclust data prepare pamap2.
+
+    They are kept in the user's cache until the files change. One that was stopped goes on, and
+    what is prepared already is read and verified.
+    """
+    from edgeclust.har_data import prepare_data
+
+    with reading_progress() as on_part:
+        folder = prepare_data(data, root, jobs=jobs or min(n_cores(), MOST_JOBS), on_part=on_part)
+    remark(f"prepared and verified, in {folder}")
+    remark(f"next: edgeclust train {data}" + ("" if root is None else f" --root {root}"))
 
 
 @data_app.command("convert")

@@ -3,29 +3,25 @@
 import io
 import json
 import os
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeclust.errors import ConfigError, DataError, EdgeclustError, RunError
 from edgeclust.files import write_atomically
+from edgeclust.processes import MOST_JOBS, n_cores, obey_parent
 
 if TYPE_CHECKING:
     from edgeclust.card import AnyCard
     from edgeclust.train.grid import Cell, Grid
 
 CELLS, ROWS, TABLE = "cells", "runs.csv", "table.md"
-
-MOST_JOBS = 8
-"""Processes at most where nobody says how many: each holds torch and its data."""
 
 
 @dataclass(frozen=True)
@@ -272,10 +268,8 @@ def _run_all(
 
     A process that dies (out of memory, a crash) costs its job alone; another takes its place.
     """
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n_cores = n_cores or 1
-    n_workers = min(jobs or min(n_cores, MOST_JOBS), len(pending))
-    n_threads = max(1, n_cores // max(1, n_workers))
+    n_workers = min(jobs or min(n_cores(), MOST_JOBS), len(pending))
+    n_threads = max(1, n_cores() // max(1, n_workers))
     if (limit := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         n_threads = max(1, min(n_threads, int(limit)))
     waiting = list(reversed(pending))
@@ -346,9 +340,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 def _work(connection: Connection, n_threads: int) -> None:
     """Run jobs until None comes; what a process of its own does."""
-    # Ctrl-C reaches all processes of a terminal; the first one alone decides what follows.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    obey_parent()
     import torch
 
     from edgeclust.har_data import open_dataset
@@ -377,11 +369,3 @@ def _one_line(error: Exception) -> str:
         return text
     traceback.print_exception(error)
     return f"{type(error).__name__}: {text}"
-
-
-def _die_with_parent() -> None:
-    """End this process when the one that started it is gone, even killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

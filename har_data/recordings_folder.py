@@ -56,10 +56,10 @@ def read_recordings_folder(folder: Path) -> tuple[Card, list[Recording]]:
     >>> same_card == card, bool((same[1].signal == recordings[1].signal).all())
     (True, True)
     """
-    card = _read_card(folder)
+    card = read_card(folder)
     return card, [
-        _read_recording(path, card, subject, session)
-        for path, subject, session in _read_index(folder)
+        read_recording(path, card, subject, session)
+        for path, subject, session in read_index(folder)
     ]
 
 
@@ -123,7 +123,7 @@ def recording_table(card: Card, recording: Recording) -> pd.DataFrame:
     return table
 
 
-def _read_card(folder: Path) -> Card:
+def read_card(folder: Path) -> Card:
     """Read ``dataset.json``."""
     path = folder / CARD_FILE
     try:
@@ -137,7 +137,7 @@ def _read_card(folder: Path) -> Card:
     return Card.from_json(content, str(path))
 
 
-def _read_index(folder: Path) -> list[tuple[Path, str, str]]:
+def read_index(folder: Path) -> list[tuple[Path, str, str]]:
     """Read ``recordings.csv``: file, subject and session of each recording."""
     path = folder / INDEX_FILE
     if not path.is_file():
@@ -171,7 +171,7 @@ def _read_rows(path: Path, names: list[str]) -> Iterator[tuple[int, list[str]]]:
             raise DataError(f"{path}, line {rows.line_num + 1}: is no CSV: {error}") from error
 
 
-def _read_recording(path: Path, card: Card, subject: str, session: str) -> Recording:
+def read_recording(path: Path, card: Card, subject: str, session: str) -> Recording:
     """Read one CSV; pandas is quick, and where it finds other than numbers the lines are read."""
     channels = card.channel_names
     try:

@@ -18,6 +18,8 @@ from edgeclust.har_data.mhealth import SOURCE as MHEALTH
 from edgeclust.har_data.motionsense import SOURCE as MOTIONSENSE
 from edgeclust.har_data.opportunity import SOURCE as OPPORTUNITY
 from edgeclust.har_data.pamap2 import SOURCE as PAMAP2
+from edgeclust.har_data.prepare import OnPart, find_prepared, prepare
+from edgeclust.har_data.prepared import open_prepared
 from edgeclust.har_data.realdisp import SOURCES as REALDISP
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
@@ -94,6 +96,8 @@ def open_dataset(
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
 
+    Recordings that `prepare_data` has prepared are mapped into memory instead of read.
+
     Parameters
     ----------
     data : str or Path
@@ -123,20 +127,7 @@ def open_dataset(
     >>> len(open_dataset("watch")), len(open_dataset("digits"))
     (2229, 1797)
     """
-    content: tuple[Card, list[Recording]] | ArrayDataset
-    if str(data) in READERS:  # a name wins over a folder that happens to be called so
-        reader, folder = READERS[str(data)], None if root is None else Path(root)
-        if isinstance(reader, Source):
-            content = reader.card, reader.recordings(folder)
-        else:
-            content = reader(folder)
-    elif Path(data).is_dir():
-        content = read_recordings_folder(Path(data))
-    else:
-        raise DataError(
-            f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
-            "or give the path of a recordings folder"
-        )
+    content = _read(_look_up(data), None if root is None else Path(root))
     if not isinstance(content, ArrayDataset):
         if channels:
             content = select_channels(*content, channels)
@@ -155,6 +146,63 @@ def open_dataset(
             f"rate and channels are those of recordings, {str(data)!r} holds images: leave them out"
         )
     return content
+
+
+def prepare_data(
+    data: str | Path,
+    root: Path | str | None = None,
+    *,
+    jobs: int = 1,
+    on_part: OnPart = lambda n_done, n_all: None,
+) -> Path:
+    """Prepare data once, so that `open_dataset` opens them in milliseconds whatever their size.
+
+    Parameters
+    ----------
+    data, root
+        As of `open_dataset`.
+    jobs, on_part
+        As of `edgeclust.har_data.prepare.prepare`.
+
+    Returns
+    -------
+    folder : Path
+        What was prepared, in the user's cache.
+
+    Raises
+    ------
+    DataError
+        As `open_dataset`, or if there is no room, or nothing to prepare.
+    """
+    what = _look_up(data)
+    if not isinstance(what, Source | Path):
+        raise DataError(f"{str(data)!r} is small or holds images: it is used without preparing")
+    return prepare(what, None if root is None else Path(root), jobs=jobs, on_part=on_part)
+
+
+def _look_up(data: str | Path) -> Source | Path | Reader:
+    """Return what a name or a path stands for."""
+    if str(data) in READERS:  # a name wins over a folder that happens to be called so
+        return READERS[str(data)]
+    if Path(data).is_dir():
+        return Path(data)
+    raise DataError(
+        f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
+        "or give the path of a recordings folder"
+    )
+
+
+def _read(
+    what: Source | Path | Reader, root: Path | None
+) -> tuple[Card, list[Recording]] | ArrayDataset:
+    """Read data, or open them where they are prepared."""
+    if not isinstance(what, Source | Path):
+        return what(root)
+    if prepared := find_prepared(what, root):
+        return open_prepared(prepared)
+    if isinstance(what, Path):
+        return read_recordings_folder(what)
+    return what.card, what.recordings(root)
 
 
 def _in_samples(card: Card, name: str, samples: int | None, seconds: float | None) -> int | None:

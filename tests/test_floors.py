@@ -25,6 +25,7 @@ FLOOR_4 = {
 }
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [
+    "filelock",
     "matplotlib",
     "onnx",
     "onnxscript",
