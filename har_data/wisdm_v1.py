@@ -29,6 +29,13 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 RECORD = re.compile(rf"^\d+,\w+,\d+,{NUMBER},{NUMBER},{NUMBER}(?=,?$)", re.MULTILINE)
 """A whole record on a line of its own; a comma more is let pass."""
 
+SOUND_NUMBER = rb"[-+]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?+\d++)?+"
+
+SOUND_LINES = re.compile(
+    rb"^(?:\d++,\w++,\d++,%b,%b,%b;\r?+\n)++" % ((SOUND_NUMBER,) * 3), re.MULTILINE
+)
+"""Lines that follow one another with nothing wrong, which are nearly all; it never goes back."""
+
 FAULTS = {
     "blank lines": re.compile(r"^$\n", re.MULTILINE),
     "lines ending in ',;'": re.compile(r",;$", re.MULTILINE),
@@ -75,23 +82,35 @@ def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterato
 
 def _read_records(members: Members, path: str, repairs: Counter[str]) -> pd.DataFrame:
     """Return the records that are whole and have a time, and count what else there was."""
-    text = re.sub(r"[ \t\r]+", "", members.read(path).decode("utf-8", "replace"))
+    content, end, pieces = members.read(path), 0, []
+    for run in SOUND_LINES.finditer(content):
+        pieces += [_mend(content[end : run.start()], repairs), run[0]]
+        end = run.end()
+    pieces.append(_mend(content[end:], repairs))
+    if not any(pieces):
+        raise DataError(f"{members.where}: {path} holds no record user,activity,time,x,y,z;")
+    table = pd.read_csv(
+        io.BytesIO(b"".join(pieces)),
+        header=None,
+        names=["user", "activity", "time", "x", "y", "z"],
+        dtype={"activity": "category"} | dict.fromkeys("xyz", "float64"),
+        keep_default_na=False,
+        comment=";",
+    )
+    repairs["records of time 0 left out"] += int((table["time"] == 0).sum())
+    return table[table["time"] > 0]
+
+
+def _mend(lines: bytes, repairs: Counter[str]) -> bytes:
+    """Return the whole records of lines that are not all sound, a line each, and count faults."""
+    text = re.sub(r"[ \t\r]+", "", lines.decode("utf-8", "replace"))
     for fault, pattern in FAULTS.items():
         repairs[fault] += len(pattern.findall(text))
     text = text.replace(";", "\n")
     whole = RECORD.findall(text)
     n_records = len(re.findall(r"^.", text, re.MULTILINE))
     repairs["broken records left out"] += n_records - len(whole)
-    if not whole:
-        raise DataError(f"{members.where}: {path} holds no record user,activity,time,x,y,z;")
-    table = pd.read_csv(
-        io.StringIO("\n".join(whole)),
-        header=None,
-        names=["user", "activity", "time", "x", "y", "z"],
-        dtype={"activity": "category"} | dict.fromkeys("xyz", "float64"),
-    )
-    repairs["records of time 0 left out"] += int((table["time"] == 0).sum())
-    return table[table["time"] > 0]
+    return "".join(f"{record}\n" for record in whole).encode()
 
 
 SOURCE = Source(

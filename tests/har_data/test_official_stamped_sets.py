@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import re
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from edgeclust import DataError
 from edgeclust.dataset import Recording
-from edgeclust.har_data import describe, open_dataset
+from edgeclust.har_data import describe, open_dataset, wisdm_v1
 
 from layouts import lines, read, unpacked, zipped
 
@@ -101,6 +103,37 @@ def test_wisdm_v1_with_nothing_wrong_says_nothing(
     files = {"WISDM_ar_v1.1/WISDM_ar_v1.1_raw.txt": text}
     assert found(read("wisdm-v1", unpacked(files, tmp_path))[1]) == [("33", "jogging 1", 4)]
     assert not caplog.messages
+
+
+def test_wisdm_v1_reads_sound_lines_as_the_careful_way_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    sound = [wisdm_record(step) + ";" for step in range(60)]
+    odd = [
+        "",
+        " ",
+        sound[3] + sound[4],
+        "33,Jogging,1,2",
+        "33, Jogging ,5,1,2,3 ;",
+        "33,Jøg,5,1,2,3",
+    ]
+    odd += [
+        line.replace("-0.69", number) for line in sound[:4] for number in (".5", "1.", "e1", "")
+    ]
+    quick: list[tuple[str, Counter[str]]] = []
+    careful: list[tuple[str, Counter[str]]] = []
+    for number in range(20):
+        rows = [*sound[:number], *rng.permutation([*sound, *odd]).tolist()]
+        root = unpacked({"WISDM_ar_v1.1_raw.txt": "\n".join(rows)}, tmp_path / str(number))
+        for results in (quick, careful):
+            with wisdm_v1.SOURCE.open(root) as members, monkeypatch.context() as patch:
+                if results is careful:
+                    patch.setattr(wisdm_v1, "SOUND_LINES", re.compile(rb"(?!)"))
+                repairs: Counter[str] = Counter()
+                table = wisdm_v1._read_records(members, wisdm_v1.FILE, repairs)
+                results.append((table.to_csv(), repairs))
+    assert quick == careful
 
 
 @pytest.mark.parametrize(
