@@ -2,7 +2,9 @@
 
 from edgeclust.extras import require_extra
 
-require_extra("train", "edgeclust.har_data", ("pandas", "pooch", "scipy", "seglearn", "sklearn"))
+require_extra(
+    "train", "edgeclust.har_data", ("matplotlib", "pandas", "pooch", "scipy", "seglearn", "sklearn")
+)
 
 from edgeclust.har_data.recordings_folder import (  # noqa: E402
     read_recordings_folder,
@@ -11,7 +13,6 @@ from edgeclust.har_data.recordings_folder import (  # noqa: E402
 from edgeclust.har_data.registry import (  # noqa: E402
     READERS,
     absolute_source,
-    describe,
     open_dataset,
     open_recordings,
 )
@@ -19,7 +20,6 @@ from edgeclust.har_data.registry import (  # noqa: E402
 __all__ = [
     "READERS",
     "absolute_source",
-    "describe",
     "open_dataset",
     "open_recordings",
     "read_recordings_folder",
