@@ -3,7 +3,9 @@
 from edgeclust.extras import require_extra
 
 require_extra(
-    "train", "edgeclust.har_data", ("filelock", "pandas", "pooch", "scipy", "seglearn", "sklearn")
+    "train",
+    "edgeclust.har_data",
+    ("filelock", "matplotlib", "pandas", "pooch", "scipy", "seglearn", "sklearn"),
 )
 
 from edgeclust.har_data.recordings_folder import (  # noqa: E402
@@ -13,7 +15,6 @@ from edgeclust.har_data.recordings_folder import (  # noqa: E402
 from edgeclust.har_data.registry import (  # noqa: E402
     READERS,
     absolute_source,
-    describe,
     open_dataset,
     open_recordings,
     prepare_data,
@@ -22,7 +23,6 @@ from edgeclust.har_data.registry import (  # noqa: E402
 __all__ = [
     "READERS",
     "absolute_source",
-    "describe",
     "open_dataset",
     "open_recordings",
     "prepare_data",

@@ -73,6 +73,7 @@ SOURCE = Source(
     pattern=FILES,
     archives=ARCHIVES,
     read=_recordings,
+    null_class="what nobody annotated",
     citation='Chan, Hang, Tong, Acquah, Schonfeldt, Gershuny and Doherty, "CAPTURE-24: a large '
     "dataset of wrist-worn activity tracker data collected in the wild for human activity "
     'recognition", Scientific Data 11, 2024',

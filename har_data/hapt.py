@@ -68,6 +68,7 @@ SOURCE = Source(
     pattern="RawData/acc_exp*_user*.txt",
     archives=ARCHIVES,
     read=_recordings,
+    null_class="transitions, and what lies between activities",
     citation='Reyes-Ortiz, Oneto, Sama, Parra and Anguita, "Transition-aware human activity '
     'recognition using smartphones", Neurocomputing 171:754-767, 2016',
 )

@@ -93,6 +93,7 @@ SOURCE = Source(
     pattern=FILES.format("[PW]*", "accelerometer"),
     archives=ARCHIVES,
     read=_recordings,
+    null_class="null",
     citation='Stisen, Blunck, Bhattacharya, Prentow, Kjaergaard, Dey, Sonne and Jensen, "Smart '
     "devices are different: assessing and mitigating mobile sensing heterogeneities for "
     'activity recognition", SenSys 2015',

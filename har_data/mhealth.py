@@ -88,6 +88,7 @@ SOURCE = Source(
     pattern=FILES,
     archives=ARCHIVES,
     read=_recordings,
+    null_class="0, no activity",
     citation='Banos et al., "mHealthDroid: a novel framework for agile development of mobile '
     'health applications", IWAAL 2014',
 )

@@ -78,6 +78,7 @@ SOURCE = Source(
     pattern=FILES,
     archives=ARCHIVES,
     read=_recordings,
+    null_class="0, neither of the four",
     citation='Roggen et al., "Collecting complex activity datasets in highly rich networked sensor '
     'environments", INSS 2010; Chavarriaga et al., "The Opportunity challenge: a '
     'benchmark database for on-body sensor-based activity recognition", Pattern '

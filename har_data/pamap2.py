@@ -102,6 +102,7 @@ SOURCE = Source(
     pattern=FILES,
     archives=ARCHIVES,
     read=_recordings,
+    null_class="0, between activities",
     citation='Reiss and Stricker, "Introducing a new benchmarked dataset for activity monitoring", '
     "ISWC 2012",
     same_names=True,  # the two parts call their files alike

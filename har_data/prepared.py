@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -127,7 +128,9 @@ def write_prepared(card: Card, recordings: Iterable[Recording], folder: Path) ->
     write_header(folder, card, [write_part(card, recordings, part_path(folder, 0))], {})
 
 
-def open_prepared(folder: Path) -> tuple[Card, list[Recording]]:
+def open_prepared(
+    folder: Path, repairs: Counter[str] | None = None
+) -> tuple[Card, list[Recording]]:
     """Open prepared recordings in milliseconds, whatever their size.
 
     Checked are the header by its checksum and the parts by their sizes; `check_prepared` reads
@@ -137,6 +140,8 @@ def open_prepared(folder: Path) -> tuple[Card, list[Recording]]:
     ----------
     folder : Path
         What `write_header` has made whole.
+    repairs : Counter, optional
+        What was repaired when the recordings were read is added.
 
     Returns
     -------
@@ -162,7 +167,9 @@ def open_prepared(folder: Path) -> tuple[Card, list[Recording]]:
     >>> same_card == card, bool((same[1].signal == recordings[1].signal).all())
     (True, True)
     """
-    card, parts = _read_header(folder)
+    card, parts, repaired = _read_header(folder)
+    if repairs is not None:
+        repairs.update(repaired)
     recordings = []
     for number, part in enumerate(parts):
         recordings += _map_part(part_path(folder, number), part, len(card.channels))
@@ -237,8 +244,8 @@ def _describe(recording: Recording) -> list[Any]:
     return [recording.subject, recording.session, recording.labels is not None, *counts]
 
 
-def _read_header(folder: Path) -> tuple[Card, list[dict[str, Any]]]:
-    """Read the card, and what is said of the parts."""
+def _read_header(folder: Path) -> tuple[Card, list[dict[str, Any]], dict[str, int]]:
+    """Read the card, what is said of the parts, and what was repaired."""
     path = folder / HEADER
     try:
         first, _, text = path.read_bytes().partition(b"\n")
@@ -247,10 +254,12 @@ def _read_header(folder: Path) -> tuple[Card, list[dict[str, Any]]]:
         content = json.loads(text)
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']}, not {FORMAT}")
-        return Card.from_json(content["card"], str(path)), [dict(part) for part in content["parts"]]
+        repairs = {str(what): int(count) for what, count in content["repairs"].items()}
+        parts = [dict(part) for part in content["parts"]]
+        return Card.from_json(content["card"], str(path)), parts, repairs
     except FileNotFoundError as error:
         raise _damaged(path, "is not there") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
 
 

@@ -121,6 +121,7 @@ def _source(scenario: str, what: str) -> Source:
         pattern=f"subject*_{scenario}*.log",
         archives=ARCHIVES,
         read=_recordings,
+        null_class="0, no activity",
         citation="Banos, Damas, Pomares, Rojas, Toth and Amft, "
         '"A benchmark dataset to evaluate sensor displacement in activity recognition", '
         "UbiComp 2012, 1026-1035",

@@ -1,16 +1,17 @@
 """The data sets known by name, and the one door to all data."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgeclust.card import Card
 from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
-from edgeclust.har_data.cifar import read_cifar10, read_cifar100
-from edgeclust.har_data.digits import read_digits
+from edgeclust.har_data.cifar import SOURCES as CIFAR
+from edgeclust.har_data.digits import SOURCE as DIGITS
 from edgeclust.har_data.dsads import SOURCE as DSADS
-from edgeclust.har_data.fashion_mnist import read_fashion_mnist
+from edgeclust.har_data.fashion_mnist import SOURCE as FASHION_MNIST
 from edgeclust.har_data.hapt import SOURCE as HAPT
 from edgeclust.har_data.harth import SOURCE as HARTH
 from edgeclust.har_data.hhar import SOURCE as HHAR
@@ -23,52 +24,25 @@ from edgeclust.har_data.prepared import open_prepared
 from edgeclust.har_data.realdisp import SOURCES as REALDISP
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
-from edgeclust.har_data.source import Source
-from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
+from edgeclust.har_data.source import Source, WholeSet
+from edgeclust.har_data.stl10 import SOURCES as STL10
 from edgeclust.har_data.uci_har import SOURCE as UCI_HAR
 from edgeclust.har_data.unimib_shar import SOURCE as UNIMIB_SHAR
 from edgeclust.har_data.usc_had import SOURCE as USC_HAD
-from edgeclust.har_data.watch import read_watch
+from edgeclust.har_data.watch import SOURCE as WATCH
 from edgeclust.har_data.wisdm_2019 import SOURCES as WISDM_2019
 from edgeclust.har_data.wisdm_v1 import SOURCE as WISDM_V1
 from edgeclust.images import ArrayDataset
 
-Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
-"""From the folder of the official files, or None for the usual one, to recordings or images."""
-
-
-_RECORDINGS = (
+_KNOWN: tuple[Source | WholeSet, ...] = (
+    WATCH,
     *(DSADS, HAPT, MHEALTH, OPPORTUNITY, PAMAP2, UCI_HAR, UNIMIB_SHAR, USC_HAD),
     *(CAPTURE24, HARTH, HHAR, MOTIONSENSE, *REALDISP, WISDM_V1, *WISDM_2019),
+    *(DIGITS, FASHION_MNIST, *CIFAR, *STL10),
 )
 
-READERS: dict[str, Source | Reader] = {
-    "watch": read_watch,
-    **{source.card.name: source for source in _RECORDINGS},
-    "digits": read_digits,
-    "fashion-mnist": read_fashion_mnist,
-    "cifar10": read_cifar10,
-    "cifar100": read_cifar100,
-    "stl10": read_stl10,
-    "stl10-unlabelled": read_stl10_unlabelled,
-}
-"""Published sets of recordings, and readers of the rest, by the name that ``edgeclust train``
-takes."""
-
-
-def describe(name: str) -> str:
-    """Return what a registered name stands for, in a line.
-
-    Examples
-    --------
-    >>> from edgeclust.har_data.registry import describe
-    >>> describe("harth")
-    'twelve activities of 22 people in free living, accelerometers at back and thigh'
-    """
-    reader = READERS[name]
-    if isinstance(reader, Source):
-        return reader.what
-    return (reader.__doc__ or "").partition("\n")[0].removeprefix("Read the ")
+READERS = {known.card.name: known for known in _KNOWN}
+"""Data sets by the name that ``edgeclust train`` takes."""
 
 
 def absolute_source(data: str) -> str:
@@ -93,6 +67,7 @@ def open_dataset(
     channels: Sequence[str] = (),
     window_s: float | None = None,
     stride_s: float | None = None,
+    repairs: Counter[str] | None = None,
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
 
@@ -114,6 +89,9 @@ def open_dataset(
         Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
     window_s, stride_s : float, optional
         The same as `window` and `stride` in seconds, to the nearest sample; give either.
+    repairs : Counter, optional
+        What was repaired in published files is added, by what is said of it; left out, one line
+        warns of it.
 
     Raises
     ------
@@ -127,7 +105,7 @@ def open_dataset(
     >>> len(open_dataset("watch")), len(open_dataset("digits"))
     (2229, 1797)
     """
-    content = _read(_look_up(data), None if root is None else Path(root))
+    content = _read(_look_up(data), None if root is None else Path(root), repairs)
     if not isinstance(content, ArrayDataset):
         if channels:
             content = select_channels(*content, channels)
@@ -175,12 +153,12 @@ def prepare_data(
         As `open_dataset`, or if there is no room, or nothing to prepare.
     """
     what = _look_up(data)
-    if not isinstance(what, Source | Path):
+    if isinstance(what, WholeSet):
         raise DataError(f"{str(data)!r} is small or holds images: it is used without preparing")
     return prepare(what, None if root is None else Path(root), jobs=jobs, on_part=on_part)
 
 
-def _look_up(data: str | Path) -> Source | Path | Reader:
+def _look_up(data: str | Path) -> Source | WholeSet | Path:
     """Return what a name or a path stands for."""
     if str(data) in READERS:  # a name wins over a folder that happens to be called so
         return READERS[str(data)]
@@ -193,16 +171,16 @@ def _look_up(data: str | Path) -> Source | Path | Reader:
 
 
 def _read(
-    what: Source | Path | Reader, root: Path | None
+    what: Source | WholeSet | Path, root: Path | None, repairs: Counter[str] | None
 ) -> tuple[Card, list[Recording]] | ArrayDataset:
     """Read data, or open them where they are prepared."""
-    if not isinstance(what, Source | Path):
-        return what(root)
+    if isinstance(what, WholeSet):
+        return what.read(root)
     if prepared := find_prepared(what, root):
-        return open_prepared(prepared)
+        return open_prepared(prepared, repairs)
     if isinstance(what, Path):
         return read_recordings_folder(what)
-    return what.card, what.recordings(root)
+    return what.card, what.recordings(root, repairs)
 
 
 def _in_samples(card: Card, name: str, samples: int | None, seconds: float | None) -> int | None:

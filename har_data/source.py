@@ -1,15 +1,17 @@
-"""A published data set: what it is, what its files are called, and how they are read one by one."""
+"""A data set known by name: what it is, what its files are called, and how they are read."""
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgeclust.card import Card
+from edgeclust.card import AnyCard, Card
 from edgeclust.dataset import Recording
 from edgeclust.har_data.members import Members, find_members, is_there
+from edgeclust.har_data.official import look_for
+from edgeclust.images import ArrayDataset
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ class Source:
         It holds one file at a time, so that memory stays flat and processes can share the files.
     citation : str
         What to cite.
+    null_class : str
+        What the authors left to no class, which is unlabelled.
     folder : str
         Name of the folder that the files are looked for in, that of the card where left out.
     same_names : bool
@@ -52,6 +56,7 @@ class Source:
     archives: tuple[str, ...]
     read: Read
     citation: str = ""
+    null_class: str = "none"
     folder: str = ""
     same_names: bool = False
     version: int = 1
@@ -85,28 +90,73 @@ class Source:
         """
         return (members.matching if self.same_names else members.require)(self.pattern)
 
-    def recordings(self, root: Path | None = None) -> list[Recording]:
-        """Read all recordings, and warn in one line of what was repaired.
+    @property
+    def official(self) -> dict[str, None]:
+        """Names of the official files; no checksum of theirs is known."""
+        return dict.fromkeys(self.archives)
+
+    def recordings(
+        self, root: Path | None = None, repairs: Counter[str] | None = None
+    ) -> list[Recording]:
+        """Read all recordings.
 
         Parameters
         ----------
         root : Path, optional
             As of `open`.
+        repairs : Counter, optional
+            What was repaired is added; left out, one line warns of it.
 
         Raises
         ------
         DataError
             If the files are not there, or are other than the official ones.
         """
-        repairs: Counter[str] = Counter()
+        counted: Counter[str] = Counter() if repairs is None else repairs
         with self.open(root) as members:
-            recordings = list(self.read(members, self.paths(members), repairs))
-            if said := describe_repairs(repairs):
+            recordings = list(self.read(members, self.paths(members), counted))
+            if repairs is None and (said := describe_repairs(counted)):
                 logger.warning("%s: repaired: %s", members.where, said)
         return recordings
 
 
-def describe_repairs(repairs: Counter[str]) -> str:
+@dataclass(frozen=True)
+class WholeSet:
+    """A data set that is read as a whole: images, or what is installed with a package.
+
+    Parameters
+    ----------
+    card : Card or ImageCard
+        Its name is the one that ``edgeclust train`` takes.
+    what : str
+        What it is, in a line.
+    read : callable
+        From the folder of the files, or None for the usual one, to card and recordings, or images.
+    citation : str
+        What to cite.
+    official : mapping of str to str
+        Checksum of each official file, as pooch writes it.
+    files : tuple of tuples of str
+        For each file that has to be there, the paths where it is looked for.
+    folder : str
+        As of `Source`.
+    """
+
+    card: AnyCard
+    what: str
+    read: Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
+    citation: str = ""
+    official: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[tuple[str, ...], ...] = ()
+    folder: str = ""
+
+    def is_here(self, root: Path | None = None) -> bool:
+        """Tell whether all files are there, by their names alone."""
+        folder = self.folder or self.card.name
+        return all(look_for(folder, root, *candidates) for candidates in self.files)
+
+
+def describe_repairs(repairs: Mapping[str, int]) -> str:
     """Say what was repaired and how often.
 
     Examples

@@ -1,5 +1,6 @@
 """Recordings from samples with time stamps: on a steady clock, and what was repaired counted."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,19 @@ SWAPPED = "samples out of order sorted"
 GAPS = "gaps cut"
 ALONE = "samples without one of the other sensor left out"
 ONE_SENSOR = "streams of one of two sensors left out"
+
+
+@dataclass(frozen=True)
+class StampedRecording(Recording):
+    """A recording whose samples had time stamps.
+
+    Parameters
+    ----------
+    step_s : float
+        Median of the steps from one stamp to the next, in seconds, as the sensor made them.
+    """
+
+    step_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ class Bout:
 
 def steady_recordings(
     card: Card, bouts: Iterable[Bout], repairs: Counter[str]
-) -> Iterator[Recording]:
+) -> Iterator[StampedRecording]:
     """Bring bouts to the rate of the card, one at a time.
 
     Parameters
@@ -68,7 +82,7 @@ def steady_recordings(
 
     Yields
     ------
-    recording : Recording
+    recording : StampedRecording
         One for each stretch without a gap; a bout of several has their number in `session`.
 
     Examples
@@ -92,10 +106,12 @@ def steady_recordings(
         repairs.update(
             {REPEATED: mended.n_repeated, SWAPPED: mended.n_out_of_order, GAPS: mended.n_gaps}
         )
+        steps = np.diff(bout.times)
+        step_s = float(np.median(steps[steps > 0])) if stretches else math.nan
         for number, stretch in enumerate(stretches, start=1):
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
             session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
-            yield Recording(signal, bout.subject, session, stretch.labels)
+            yield StampedRecording(signal, bout.subject, session, stretch.labels, step_s=step_s)
 
 
 def join_in_time(

@@ -13,7 +13,7 @@ import pytest
 
 from edgeclust import DataError
 from edgeclust.dataset import Recording
-from edgeclust.har_data import describe, open_dataset, wisdm_v1
+from edgeclust.har_data import READERS, open_dataset, wisdm_v1
 
 from layouts import lines, read, unpacked, zipped
 
@@ -617,4 +617,4 @@ def test_scenarios_and_devices_are_data_sets_of_their_own(tmp_path: Path) -> Non
     assert len(open_dataset("realdisp-self", 50, 50, root=root)) == 2
     assert len(open_dataset("realdisp", 50, 50, root=root)) == 8
     assert open_dataset("wisdm-2019-phone", 8, 8, root=root).card.name == "wisdm-2019-phone"
-    assert describe("realdisp-ideal").endswith("placed by an instructor")
+    assert READERS["realdisp-ideal"].what.endswith("placed by an instructor")
