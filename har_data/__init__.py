@@ -2,7 +2,9 @@
 
 from edgeclust.extras import require_extra
 
-require_extra("train", "edgeclust.har_data", ("pandas", "pooch", "scipy", "seglearn", "sklearn"))
+require_extra(
+    "train", "edgeclust.har_data", ("pandas", "pooch", "pyarrow", "scipy", "seglearn", "sklearn")
+)
 
 from edgeclust.har_data.recordings_folder import (  # noqa: E402
     read_recordings_folder,

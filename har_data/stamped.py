@@ -94,10 +94,24 @@ def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Rec
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
             session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
             recordings.append(Recording(signal, bout.subject, session, stretch.labels))
+    warn_of_repairs(where, faults)
+    return recordings
+
+
+def warn_of_repairs(where: str, faults: Counter[str]) -> None:
+    """Say in one line what was wrong with stamps, if anything was.
+
+    Parameters
+    ----------
+    where : str
+        The folder or archive.
+    faults : Counter
+        How often what was found.
+    """
+    faults = +faults
     if faults:
         said = ", ".join(f"{faults[what]} {what}" for what in sorted(faults))
         logger.warning("%s: time stamps repaired: %s", where, said)
-    return recordings
 
 
 def join_in_time(

@@ -30,6 +30,7 @@ HEAVY = [
     "onnxscript",
     "pandas",
     "pooch",
+    "pyarrow",
     "pydantic",
     "rich",
     "safetensors",
