@@ -22,6 +22,7 @@ from edgeclust.har_data.pamap2 import read_pamap2
 from edgeclust.har_data.realdisp import read_realdisp
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
+from edgeclust.har_data.session_cache import is_session_cache, read_session_cache
 from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
 from edgeclust.har_data.uci_har import read_uci_har
 from edgeclust.har_data.unimib_shar import read_unimib_shar
@@ -99,7 +100,7 @@ def open_dataset(
     Parameters
     ----------
     data : str or Path
-        A name in `READERS`, or the path of a recordings folder.
+        A name in `READERS`, or the path of a recordings folder or of a cache of whar-datasets.
     window, stride : int, optional
         Length of a window and the step between two in samples, at the rate asked for; the card's
         when left out.
@@ -128,6 +129,8 @@ def open_dataset(
     content: tuple[Card, list[Recording]] | ArrayDataset
     if str(data) in READERS:  # a name wins over a folder that happens to be called so
         content = READERS[str(data)](None if root is None else Path(root))
+    elif is_session_cache(Path(data)):
+        content = read_session_cache(Path(data))
     elif Path(data).is_dir():
         content = read_recordings_folder(Path(data))
     else:
