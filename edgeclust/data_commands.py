@@ -189,10 +189,13 @@ def convert_data(
     root: Root = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    kind: Annotated[
+        str, typer.Option("--format", help="Of the recordings: csv, parquet or npz.")
+    ] = "csv",
 ) -> None:
     """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
     from edgeclust.har_data import open_recordings, write_recordings_folder
 
     dataset = open_recordings(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
-    write_recordings_folder(dataset.card, dataset.recordings, out)
+    write_recordings_folder(dataset.card, dataset.recordings, out, kind)
     remark(f"next: edgeclust train {out}")

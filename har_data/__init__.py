@@ -5,7 +5,7 @@ from edgeclust.extras import require_extra
 require_extra(
     "train",
     "edgeclust.har_data",
-    ("filelock", "matplotlib", "pandas", "pooch", "scipy", "seglearn", "sklearn"),
+    ("filelock", "matplotlib", "pandas", "pooch", "pyarrow", "scipy", "seglearn", "sklearn"),
 )
 
 from edgeclust.har_data.recordings_folder import (  # noqa: E402

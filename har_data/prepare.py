@@ -36,7 +36,7 @@ from edgeclust.har_data.prepared import (
 from edgeclust.har_data.recordings_folder import (
     CARD_FILE,
     INDEX_FILE,
-    read_card,
+    read_folder_card,
     read_index,
     read_recording,
 )
@@ -241,16 +241,19 @@ def _open_contents(what: What, root: Path | None) -> Iterator[_Contents]:
 
 def _contents_of_folder(folder: Path) -> _Contents:
     """Find the files of a recordings folder."""
-    card, index = read_card(folder), read_index(folder)
-    files = [folder / CARD_FILE, folder / INDEX_FILE, *(path for path, *_ in index)]
+    folder_card, entries = read_folder_card(folder), read_index(folder)
+    card = folder_card.card
+    files = [folder / CARD_FILE, folder / INDEX_FILE, *(entry.path for entry in entries)]
     stamps = [_stamp(path) for path in files]
 
     def read(part: slice, repairs: Counter[str]) -> Iterator[Recording]:
-        for path, subject, session in index[part]:
+        for entry in entries[part]:
             try:
-                yield read_recording(path, card, subject, session)
+                recordings, repaired = read_recording(entry, folder_card)
             except OSError as error:
-                raise DataError(f"{path}: cannot be read: {error}") from error
+                raise DataError(f"{entry.path}: cannot be read: {error}") from error
+            repairs.update(repaired)
+            yield from recordings
 
     sizes = [size for _, size, _ in stamps[2:]]
     return _Contents(card, str(folder), _key(FOLDER_VERSION, card, stamps), sizes, read)

@@ -27,6 +27,7 @@ from edgeclust.card import Card
 from edgeclust.dataset import Recording, check_recording
 from edgeclust.errors import DataError
 from edgeclust.files import write_atomically
+from edgeclust.har_data.stamped import StampedRecording
 
 FORMAT = 1
 """Raised whenever what is written changes."""
@@ -241,7 +242,8 @@ def _describe(recording: Recording) -> list[Any]:
     """Return what a header says of a recording."""
     counts = [recording.signal.shape[1], 0 if recording.labels is None else len(recording.labels)]
     counts += [len(recording.label_runs), len(recording.holes)]
-    return [recording.subject, recording.session, recording.labels is not None, *counts]
+    step_s = recording.step_s if isinstance(recording, StampedRecording) else None
+    return [recording.subject, recording.session, recording.labels is not None, step_s, *counts]
 
 
 def _read_header(folder: Path) -> tuple[Card, list[dict[str, Any]], dict[str, int]]:
@@ -268,7 +270,7 @@ def _map_part(path: Path, part: Mapping[str, Any], n_channels: int) -> list[Reco
     recordings = []
     try:
         listed = part["recordings"]
-        counts = np.array([entry[3:] for entry in listed], np.int64).reshape(-1, 4)
+        counts = np.array([entry[4:] for entry in listed], np.int64).reshape(-1, 4)
         size = path.stat().st_size
         widths = counts * [4 * n_channels, 2, 16, 16]
         ends = [*accumulate((widths + -widths % ALIGNMENT).ravel().tolist(), initial=0)]
@@ -278,14 +280,15 @@ def _map_part(path: Path, part: Mapping[str, Any], n_channels: int) -> list[Reco
             raise _damaged(path, f"has {size:,} bytes, its header says {part['size']:,}")
         content = _map(path, size)
         shapes = [(n_channels, -1), (-1,), (-1, 2), (-1, 2)]
-        for row, (subject, session, labelled, *_) in enumerate(listed):
+        for row, (subject, session, labelled, step_s, *_) in enumerate(listed):
             signal, labels, runs, holes = (
                 content[start : start + width].view(kind).reshape(shape)
                 for start, width, kind, shape in zip(
                     ends[4 * row :], widths[row], ["<f4", "<i2", "<i8", "<i8"], shapes, strict=False
                 )
             )
-            recording = Recording(signal, str(subject), str(session), labels if labelled else None)
+            parts = signal, str(subject), str(session), labels if labelled else None
+            recording = Recording(*parts) if step_s is None else StampedRecording(*parts, step_s)
             vars(recording).update(label_runs=runs, holes=holes)
             recordings.append(recording)
     except FileNotFoundError as error:

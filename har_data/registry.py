@@ -24,6 +24,7 @@ from edgeclust.har_data.prepared import open_prepared
 from edgeclust.har_data.realdisp import SOURCES as REALDISP
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
+from edgeclust.har_data.session_cache import is_session_cache, read_session_cache
 from edgeclust.har_data.source import Source, WholeSet
 from edgeclust.har_data.stl10 import SOURCES as STL10
 from edgeclust.har_data.uci_har import SOURCE as UCI_HAR
@@ -76,7 +77,7 @@ def open_dataset(
     Parameters
     ----------
     data : str or Path
-        A name in `READERS`, or the path of a recordings folder.
+        A name in `READERS`, or the path of a recordings folder or of a cache of whar-datasets.
     window, stride : int, optional
         Length of a window and the step between two in samples, at the rate asked for; the card's
         when left out.
@@ -153,8 +154,11 @@ def prepare_data(
         As `open_dataset`, or if there is no room, or nothing to prepare.
     """
     what = _look_up(data)
-    if isinstance(what, WholeSet):
-        raise DataError(f"{str(data)!r} is small or holds images: it is used without preparing")
+    if isinstance(what, WholeSet) or (isinstance(what, Path) and is_session_cache(what)):
+        raise DataError(
+            f"{str(data)!r} is used as it is: prepared are recordings folders and published "
+            "recordings"
+        )
     return prepare(what, None if root is None else Path(root), jobs=jobs, on_part=on_part)
 
 
@@ -162,7 +166,7 @@ def _look_up(data: str | Path) -> Source | WholeSet | Path:
     """Return what a name or a path stands for."""
     if str(data) in READERS:  # a name wins over a folder that happens to be called so
         return READERS[str(data)]
-    if Path(data).is_dir():
+    if Path(data).is_dir() or is_session_cache(Path(data)):
         return Path(data)
     raise DataError(
         f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
@@ -176,10 +180,12 @@ def _read(
     """Read data, or open them where they are prepared."""
     if isinstance(what, WholeSet):
         return what.read(root)
+    if isinstance(what, Path) and is_session_cache(what):
+        return read_session_cache(what)
     if prepared := find_prepared(what, root):
         return open_prepared(prepared, repairs)
     if isinstance(what, Path):
-        return read_recordings_folder(what)
+        return read_recordings_folder(what, repairs)
     return what.card, what.recordings(root, repairs)
 
 

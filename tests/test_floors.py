@@ -31,6 +31,7 @@ HEAVY = [
     "onnxscript",
     "pandas",
     "pooch",
+    "pyarrow",
     "pydantic",
     "rich",
     "safetensors",

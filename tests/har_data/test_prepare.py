@@ -34,6 +34,7 @@ from edgeclust.har_data.prepared import (
     part_path,
     write_prepared,
 )
+from edgeclust.har_data.recordings_folder import Entry, FolderCard
 from edgeclust.har_data.source import Source
 
 from command import fails_with, run
@@ -85,9 +86,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     read = preparing.read_recording
 
-    def counting(path: Path, *others: object) -> Recording:
-        names.append(path.name)
-        return read(path, *others)  # type: ignore[arg-type]
+    def counting(entry: Entry, card: FolderCard) -> tuple[list[Recording], Counter[str]]:
+        names.append(entry.path.name)
+        return read(entry, card)
 
     monkeypatch.setattr(preparing, "read_recording", counting)
     return names
@@ -182,10 +183,10 @@ def test_a_killed_preparation_leaves_nothing_that_opens_and_goes_on(
 ) -> None:
     killing = (
         "read = p.read_recording\n"
-        "def once_more(path, *others):\n"
-        "    if path.name == '0002.csv':\n"
+        "def once_more(entry, card):\n"
+        "    if entry.path.name == '0002.csv':\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return read(path, *others)\n"
+        "    return read(entry, card)\n"
         "p.read_recording = once_more"
     )
     process = child(folder, killing)
@@ -387,14 +388,14 @@ def rewritten(folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"recordings": [["1", "1", True, 100, 100, 1, 1000]]},
-        {"recordings": [["1", "1", True, -100, -100, 1, 1]]},
-        {"recordings": [["1", "1", True, 10**30, 0, 0, 0]]},
+        {"recordings": [["1", "1", True, None, 100, 100, 1, 1000]]},
+        {"recordings": [["1", "1", True, None, -100, -100, 1, 1]]},
+        {"recordings": [["1", "1", True, None, 10**30, 0, 0, 0]]},
         {"recordings": [["1", "1"]]},
-        {"recordings": [["1", "1", True, "../../x", 1, 1, 1]]},
+        {"recordings": [["1", "1", True, None, "../../x", 1, 1, 1]]},
         {"recordings": "../../etc/passwd"},
         {"size": "1"},
-        {"path": "/etc/passwd", "recordings": [["1", "1", True, 300, 300, 3, 0]], "size": 10},
+        {"path": "/etc/passwd", "recordings": [["1", "1", True, None, 300, 300, 3, 0]], "size": 10},
     ],
 )
 def test_a_header_is_not_trusted(tmp_path: Path, changes: dict[str, object]) -> None:
@@ -422,7 +423,7 @@ def test_a_folder_is_prepared_by_command(folder: Path) -> None:
 
 
 def test_what_cannot_be_prepared_is_said(tmp_path: Path) -> None:
-    assert "'digits' is small or holds images" in fails_with(run("data", "prepare", "digits"))
+    assert "'digits' is used as it is" in fails_with(run("data", "prepare", "digits"))
     assert "no recordings folder" in fails_with(run("data", "prepare", tmp_path))
     assert "unknown data 'nothing'" in fails_with(run("data", "prepare", "nothing"))
     assert "--root" in fails_with(run("data", "prepare", "pamap2", "--root", tmp_path))

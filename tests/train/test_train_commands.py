@@ -210,8 +210,10 @@ def test_data_are_listed_and_shown() -> None:
     assert "upright row" in run("data", "show", "watch").stdout
 
 
-def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path) -> None:
-    assert run("data", "convert", "watch", tmp_path / "watch").exit_code == 0
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npz"])
+def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path, kind: str) -> None:
+    assert run("data", "convert", "watch", tmp_path / "watch", "--format", kind).exit_code == 0
+    assert (tmp_path / "watch" / f"0139.{kind}").is_file()
     shown = json.loads(run("data", "show", tmp_path / "watch", "--json").stdout)
     named = json.loads(run("data", "show", "watch", "--json").stdout)
     known_by_name = {"citation", "official"}
