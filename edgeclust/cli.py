@@ -33,6 +33,7 @@ from edgeclust.model_file import ModelMetadata
 from edgeclust.options import (
     Channels,
     Json,
+    Labels,
     Rate,
     Root,
     parse_list,
@@ -117,6 +118,7 @@ def train(
     stride_s: Annotated[float | None, typer.Option(help="The stride in seconds.")] = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    labels: Labels = "pure",
     hold_out: Annotated[
         str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
     ] = "",
@@ -175,6 +177,7 @@ def train(
         channels=parse_list(channels),
         window_s=window_s,
         stride_s=stride_s,
+        labels=labels,
     )
     held_out = tuple(parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)
@@ -304,6 +307,7 @@ def reproduce(
         int | None, typer.Option(min=1, help="Processes; the cores, 8 at most, if left out.")
     ] = None,
     root: Root = None,
+    labels: Labels = "",
     json: Json = False,
 ) -> None:
     """Train and score a grid of data, settings, methods, seeds: edgeclust reproduce watch --out r.
@@ -335,6 +339,7 @@ def reproduce(
         "seeds": [parse_seed(seed) for seed in parse_list(seeds)],
         "settings": parse_list(settings),
         "root": None if root is None else str(root.resolve()),
+        "labels": labels,
     }
     content |= {key: values for key, values in given.items() if values}
     if methods:
@@ -510,6 +515,7 @@ def _open_as(
         root=root,
         rate_hz=card.rate_hz if own else None,
         channels=card.channel_names,
+        labels=trained.labels,
     )
 
 

@@ -7,7 +7,7 @@ import typer
 
 from edgeclust.console import download_progress, print_facts, print_json, print_rows, remark
 from edgeclust.images import ArrayDataset
-from edgeclust.options import Channels, Data, Json, Rate, Root, parse_list
+from edgeclust.options import Channels, Data, Json, Labels, Rate, Root, parse_list
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
@@ -32,12 +32,15 @@ def show_data(
     root: Root = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    labels: Labels = "pure",
     json: Json = False,
 ) -> None:
     """Say what a data set holds: edgeclust data show watch."""
     from edgeclust.har_data import open_dataset
 
-    dataset = open_dataset(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
+    dataset = open_dataset(
+        data, root=root, rate_hz=rate_hz, channels=parse_list(channels), labels=labels
+    )
     if isinstance(dataset, ArrayDataset):
         facts = _facts_of_images(dataset)
     else:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeclust.card import AnyCard, Card
 from edgeclust.errors import DataError
+from edgeclust.window_labels import check_label_policy, label_windows
 from edgeclust.windows import window_starts
 
 
@@ -72,8 +73,8 @@ class Dataset(Protocol):
 class WindowedDataset:
     """Windows over whole recordings, cut when they are gathered.
 
-    Windows never cross recordings. A window is labelled when all of its samples have one known
-    class. Windows that hold NaN or infinity are left out and counted.
+    Windows never cross recordings. Windows of unknown class are there to learn from and have no
+    part in scores. Windows that hold NaN or infinity are left out and counted.
 
     Parameters
     ----------
@@ -83,18 +84,27 @@ class WindowedDataset:
         Kept as they are, not copied.
     window, stride : int, optional
         Length of a window and the step between two in samples; the card's when left out.
+    label_policy : str
+        How a window gets its label from those of its samples: ``pure``, inside one run of one
+        known class; ``majority``; or ``none``. See `edgeclust.window_labels.label_windows`.
 
     Attributes
     ----------
     card : Card
         With the window and the stride in use.
+    label_policy : str
+        As given.
     labels : intp array of shape (n_windows,)
         Class of each window, -1 where unknown.
+    label_shares : float32 array of shape (n_windows,)
+        Share of a window's samples that have its label, in [0, 1]; 0 where that is unknown.
     groups : str array of shape (n_windows,)
         Subject of each window.
 
     Raises
     ------
+    ConfigError
+        If the policy is unknown.
     DataError
         If a recording is of other shape than the card says, or if none holds a whole window of
         finite samples.
@@ -116,7 +126,10 @@ class WindowedDataset:
         recordings: Sequence[Recording],
         window: int | None = None,
         stride: int | None = None,
+        label_policy: str = "pure",
     ) -> None:
+        check_label_policy(label_policy)
+        self.label_policy = label_policy
         self.card = replace(
             card,
             window=card.window if window is None else window,
@@ -137,9 +150,12 @@ class WindowedDataset:
             raise DataError(self._why_empty())
         self.starts = np.concatenate(kept)
         self.recording_indices = np.repeat(np.arange(len(recordings)), [len(s) for s in kept])
-        self.labels = np.concatenate(
-            [_window_labels(r, s, length) for r, s in zip(recordings, kept, strict=True)]
-        )
+        named = [
+            label_windows(recording.labels, starts, length, label_policy)
+            for recording, starts in zip(recordings, kept, strict=True)
+        ]
+        self.labels = np.concatenate([labels for labels, _ in named])
+        self.label_shares = np.concatenate([shares for _, shares in named])
 
     def __len__(self) -> int:
         """Return how many windows there are."""
@@ -209,6 +225,7 @@ class WindowedDataset:
         part.starts = self.starts[indices]
         part.recording_indices = self.recording_indices[indices]
         part.labels = self.labels[indices]
+        part.label_shares = self.label_shares[indices]
         return part
 
     def with_recordings(self, recordings: Sequence[Recording]) -> "WindowedDataset":
@@ -316,12 +333,3 @@ def _finite_windows(
     bad = np.concatenate([[0], np.cumsum(~np.isfinite(signal).all(axis=0))])
     finite: NDArray[np.bool_] = bad[starts + window] == bad[starts]
     return finite
-
-
-def _window_labels(recording: Recording, starts: NDArray[np.intp], window: int) -> NDArray[np.intp]:
-    """Label windows that lie inside one run of one class; -1 for all others."""
-    if recording.labels is None or not len(starts):
-        return np.full(len(starts), -1, np.intp)
-    changes = np.concatenate([[0], np.cumsum(np.diff(recording.labels) != 0)])
-    pure = changes[starts] == changes[starts + window - 1]
-    return np.where(pure, recording.labels[starts], -1).astype(np.intp)

@@ -27,6 +27,14 @@ Channels = Annotated[
     typer.Option(help="Channels to keep, by name or kind, as in acc,gyro; all if left out."),
 ]
 
+Labels = Annotated[
+    str,
+    typer.Option(
+        help="Which windows have a class, for the scores: 'pure', those whose samples all have it; "
+        "'majority', those of which most have it; 'none'."
+    ),
+]
+
 
 def parse_sigma(text: str) -> float | None:
     """Return a fixed sigma, or None for a calibrated one."""

@@ -195,7 +195,7 @@ def _plan(
 
     opened = {}
     for name in grid.data:
-        dataset = open_dataset(name, root=grid.root)
+        dataset = open_dataset(name, root=grid.root, labels=grid.labels)
         opened[name] = (dataset.card, fingerprint(dataset))
     if len({_title(name) for name in opened}) < len(opened):
         raise ConfigError(f"data should have names of their own, got {', '.join(opened)}")
@@ -361,7 +361,8 @@ def _work(connection: Connection, n_threads: int) -> None:
             cell, path = job
             try:
                 if opened != cell.data or dataset is None:
-                    dataset, opened = open_dataset(cell.data, root=cell.root), cell.data
+                    dataset = open_dataset(cell.data, root=cell.root, labels=cell.labels)
+                    opened = cell.data
                 about = {"cell": str(cell), "n_threads": n_threads, "versions": versions()}
                 text = json.dumps(about | run_cell(cell, dataset), indent=1, allow_nan=False)
                 write_atomically(path, f"{text}\n".encode())

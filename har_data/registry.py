@@ -93,6 +93,7 @@ def open_dataset(
     channels: Sequence[str] = (),
     window_s: float | None = None,
     stride_s: float | None = None,
+    labels: str = "pure",
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
 
@@ -112,9 +113,13 @@ def open_dataset(
         Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
     window_s, stride_s : float, optional
         The same as `window` and `stride` in seconds, to the nearest sample; give either.
+    labels : str
+        Label policy of windows: ``pure``, ``majority`` or ``none``; see `WindowedDataset`.
 
     Raises
     ------
+    ConfigError
+        If the label policy is unknown.
     DataError
         If it is neither, or cannot be read, or holds no whole window or no such channel, or if
         images are to be treated as recordings.
@@ -143,11 +148,13 @@ def open_dataset(
         card, recordings = content
         window = _in_samples(card, "window", window, window_s)
         stride = _in_samples(card, "stride", stride, stride_s)
-        return WindowedDataset(card, recordings, window, stride)
+        return WindowedDataset(card, recordings, window, stride, labels)
     if any(length is not None for length in (window, stride, window_s, stride_s)):
         raise DataError(
             f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
         )
+    if labels != "pure":
+        raise DataError(f"a label policy is for windows, {str(data)!r} holds images: leave it out")
     if rate_hz is not None or channels:
         raise DataError(
             f"rate and channels are those of recordings, {str(data)!r} holds images: leave them out"

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeclust import Card, DataError, Recording, WindowedDataset
+from edgeclust import Card, ConfigError, DataError, Recording, WindowedDataset
 
 from toy import TOY_CARD, toy_recordings
 
@@ -44,6 +44,28 @@ def test_a_window_is_labelled_inside_one_run_of_one_class_only() -> None:
 def test_a_run_that_comes_back_within_a_window_is_not_pure() -> None:
     dataset = WindowedDataset(replace(CARD, stride=1), [ramp(4, labels=[0, 1, 1, 0])])
     assert dataset.labels.tolist() == [-1]
+
+
+def test_a_majority_labels_windows_across_a_transition_and_says_its_share() -> None:
+    labels = [0, 0, 0, 0, 0, 1, 1, 1, -1, -1, -1, -1]
+    dataset = WindowedDataset(CARD, [ramp(12, labels=labels)], label_policy="majority")
+    assert dataset.labels.tolist() == [0, 0, 1, -1, -1]
+    assert dataset.label_shares.tolist() == [1, 0.75, 0.75, 0, 0]
+    part = dataset.select(np.array([4, 2]))
+    assert (part.labels.tolist(), part.label_shares.tolist()) == ([-1, 1], [0, 0.75])
+
+
+def test_no_policy_changes_which_windows_there_are() -> None:
+    recordings = [ramp(16, labels=[0] * 7 + [-1] * 3 + [1] * 6)]
+    cut = {
+        policy: WindowedDataset(CARD, recordings, label_policy=policy)
+        for policy in ("pure", "majority", "none")
+    }
+    for dataset in cut.values():
+        np.testing.assert_array_equal(dataset.starts, cut["pure"].starts)
+    assert [(dataset.labels >= 0).sum() for dataset in cut.values()] == [4, 5, 0]
+    with pytest.raises(ConfigError, match="labels should be pure, majority or none, got 'all'"):
+        WindowedDataset(CARD, recordings, label_policy="all")
 
 
 def test_unlabelled_recordings_have_unknown_windows() -> None:

@@ -18,6 +18,7 @@ MODULES = [
     "labeler",
     "model_file",
     "samples",
+    "window_labels",
     "windows",
 ]
 

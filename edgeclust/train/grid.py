@@ -26,6 +26,7 @@ from edgeclust.train.metrics import clustering_metrics, contingency
 from edgeclust.train.restarts import rank_restarts
 from edgeclust.train.run import library_versions
 from edgeclust.train.settings import SETTINGS, Part, pool_scores, split
+from edgeclust.window_labels import LABEL_POLICIES
 
 KMEANS = "kmeans"
 """The method that trains nothing: k-means on features."""
@@ -67,6 +68,8 @@ class Cell:
         Fields of `TrainConfig` that differ from its defaults.
     root : str, optional
         Folder of the data's official files.
+    labels : str
+        Label policy of its windows.
     """
 
     data: str
@@ -76,6 +79,7 @@ class Cell:
     seed: int
     train: Mapping[str, Any]
     root: str | None = None
+    labels: str = "pure"
 
     def __str__(self) -> str:
         """Return what tells the cell from the others of its grid."""
@@ -105,7 +109,7 @@ class Cell:
             known |= {"align": config.align, "seed": self.seed}
         else:
             known = asdict(config)
-        return {"setting": self.setting} | known
+        return {"setting": self.setting, "labels": self.labels} | known
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class Grid:
         Processes; as many as there are cores, 8 at most, if left out.
     root : str, optional
         Folder that holds official files, or a folder of them for each data set by its name.
+    labels : str
+        Label policy of windows: which of them are scored.
 
     Examples
     --------
@@ -143,6 +149,7 @@ class Grid:
     variants: Mapping[str, Mapping[str, Any]]
     jobs: int | None = None
     root: str | None = None
+    labels: str = "pure"
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], where: str) -> "Grid":
@@ -152,8 +159,9 @@ class Grid:
         ----------
         content : mapping
             Lists ``data``, ``methods`` (``["hard"]`` if left out), ``seeds`` (0 to 4) and
-            ``settings`` (``["pooled"]``); ``jobs`` and ``root``; the table ``train``; tables
-            ``variant``, each with a ``name``. ``"auto"`` stands for what TOML cannot say: None.
+            ``settings`` (``["pooled"]``); ``jobs``, ``root`` and ``labels``; the table ``train``;
+            tables ``variant``, each with a ``name``. ``"auto"`` stands for what TOML cannot say:
+            None.
         where : str
             The file, for the messages.
 
@@ -162,7 +170,7 @@ class Grid:
         ConfigError
             If a key is unknown, a value is of the wrong kind, or a name is unknown.
         """
-        known = [*LISTS, "jobs", "root", "train", "variant"]
+        known = [*LISTS, "jobs", "root", "labels", "train", "variant"]
         _refuse_unknown(content, known, "key", where)
         content = {"methods": ["hard"], "seeds": [0, 1, 2, 3, 4], "settings": ["pooled"], **content}
         lists = {key: _check_list(content.get(key, []), key, where) for key in LISTS}
@@ -178,6 +186,8 @@ class Grid:
         root = content.get("root")
         if root is not None and type(root) is not str:
             raise ConfigError(f"{where}: root should be the path of a folder, got {root!r}")
+        labels = content.get("labels", "pure")
+        _refuse_unknown([labels], [*LABEL_POLICIES], "label policy", where)
         tables = content.get("variant", [])
         if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
             raise ConfigError(f"{where}: variants are tables, each under [[variant]]")
@@ -191,7 +201,7 @@ class Grid:
         shared = _check_train(content.get("train", {}), f"{where}: [train]")
         if "method" in shared:
             raise ConfigError(f"{where}: [train] holds for all methods: list them under methods")
-        return cls(**lists, train=shared, variants=variants, jobs=jobs, root=root)
+        return cls(**lists, train=shared, variants=variants, jobs=jobs, root=root, labels=labels)
 
     def cells(self) -> list[Cell]:
         """Return all cells, by data, setting, method or variant, and seed."""
@@ -205,6 +215,7 @@ class Grid:
                 seed=seed,
                 train={**self.train, **{k: v for k, v in fields.items() if k != "method"}},
                 root=self.root,
+                labels=self.labels,
             )
             for data in self.data
             for setting in self.settings

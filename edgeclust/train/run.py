@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from edgeclust.alignment import GravityAlignment
 from edgeclust.card import AnyCard, card_from_json
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Dataset
+from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import EdgeclustError, RunError
 from edgeclust.files import write_atomically
 from edgeclust.train.config import TrainConfig
@@ -56,6 +56,8 @@ class Run:
         The folder of the data's official files; None where it was not given.
     imbalance : int, optional
         Which setting of `edgeclust.train.imbalance` made some classes rarer.
+    labels : str
+        The label policy that its windows were scored by.
     """
 
     folder: Path
@@ -65,6 +67,7 @@ class Run:
     config: TrainConfig
     root: str | None = None
     imbalance: int | None = None
+    labels: str = "pure"
 
     @classmethod
     def create(
@@ -118,7 +121,8 @@ class Run:
         if config.align == "gravity":
             choose_alignment(dataset, config.align)
         _make_folder(folder, overwrite)
-        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance)
+        labels = dataset.label_policy if isinstance(dataset, WindowedDataset) else "pure"
+        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance, labels)
         run._write_json(
             CONFIG,
             {
@@ -126,6 +130,7 @@ class Run:
                 "root": root,
                 "hold_out": list(hold_out),
                 "imbalance": imbalance,
+                "labels": labels,
                 "card": dataset.card.to_json(),
                 "train": asdict(config),
                 "versions": library_versions(),
@@ -189,6 +194,7 @@ class Run:
                 config=TrainConfig(**content["train"]),
                 root=content.get("root"),
                 imbalance=content.get("imbalance"),
+                labels=str(content.get("labels", "pure")),
             )
         except EdgeclustError:
             raise

@@ -126,6 +126,34 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
     assert json.loads(trained.stdout)["n_skipped"] == 2
 
 
+def test_labels_choose_what_is_scored_and_nothing_of_what_is_learnt(tmp_path: Path) -> None:
+    # Of each recording every fifth sample is unknown, and activities change within windows.
+    recordings = toy_recordings()
+    for recording in recordings:
+        assert recording.labels is not None
+        recording.labels[4::5] = -1
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "mine")
+    shuffled = [replace(r, labels=np.roll(r.labels, 300)) for r in recordings]
+    write_recordings_folder(TOY_CARD, shuffled, tmp_path / "wrong")
+    models, scored = set(), {}
+    for data, policy in (("mine", "pure"), ("mine", "majority"), ("mine", "none"), ("wrong", "")):
+        out = tmp_path / f"{data}-{policy}"
+        option = ["--labels", policy] if policy else []
+        trained = run("train", tmp_path / data, "--out", out, *option, *QUICK, "--json")
+        models.add((out / "model.safetensors").read_bytes())
+        summary = json.loads(trained.stdout)
+        evaluated = json.loads(run("evaluate", out, "--json").stdout)
+        assert evaluated["n_windows"] == summary["n_windows"]
+        assert evaluated.get("acc") == summary.get("acc")
+        scored[data, policy] = np.sum(evaluated["confusion"])
+    assert len(models) == 1
+    shown = json.loads(
+        run("data", "show", tmp_path / "mine", "--labels", "majority", "--json").stdout
+    )
+    assert scored["mine", "majority"] == shown["n_labelled"] > shown["n_windows"] // 2
+    assert scored["mine", "pure"] == scored["mine", "none"] == scored["wrong", ""] == 0
+
+
 def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) -> None:
     shares = tmp_path / "prior.txt"
     shares.write_text("2\n1\n1\n")
@@ -143,6 +171,17 @@ def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) 
 def test_a_learned_prior_is_said(folder: Path, out: Path) -> None:
     trained = run("train", folder, "--out", out, "--prior", "learned", *QUICK, "--json")
     assert len(json.loads(trained.stdout)["prior"]) == 3
+
+
+def test_an_unknown_label_policy_is_refused(folder: Path, out: Path) -> None:
+    wanted = "labels should be pure, majority or none, got 'most'"
+    assert wanted in fails_with(run("train", folder, "--out", out, "--labels", "most"))
+    assert wanted in fails_with(run("data", "show", folder, "--labels", "most"))
+    said = fails_with(run("reproduce", folder, "--out", out, "--labels", "most"))
+    assert "unknown label policy 'most': known are pure, majority, none" in said
+    assert "digits' holds images: leave it" in fails_with(
+        run("data", "show", "digits", "--labels", "none")
+    )
 
 
 def test_imbalanced_windows_are_scored_again(folder: Path, out: Path) -> None:
