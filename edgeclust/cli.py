@@ -26,6 +26,7 @@ from edgeclust.console import (
     training_progress,
 )
 from edgeclust.data_commands import data_app
+from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
@@ -34,6 +35,7 @@ from edgeclust.options import (
     Channels,
     Json,
     Labels,
+    MaxMissing,
     Rate,
     Root,
     parse_list,
@@ -44,7 +46,6 @@ from edgeclust.options import (
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
-    from edgeclust.dataset import Dataset, WindowedDataset
     from edgeclust.train import Run, TrainedModel
 
 app = typer.Typer(
@@ -119,6 +120,7 @@ def train(
     rate_hz: Rate = None,
     channels: Channels = "",
     labels: Labels = "pure",
+    max_missing: MaxMissing = 0.0,
     hold_out: Annotated[
         str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
     ] = "",
@@ -178,6 +180,7 @@ def train(
         window_s=window_s,
         stride_s=stride_s,
         labels=labels,
+        max_missing=max_missing,
     )
     held_out = tuple(parse_list(hold_out))
     training, _ = dataset.split_subjects(held_out)
@@ -308,6 +311,7 @@ def reproduce(
     ] = None,
     root: Root = None,
     labels: Labels = "",
+    max_missing: MaxMissing = 0.0,
     json: Json = False,
 ) -> None:
     """Train and score a grid of data, settings, methods, seeds: edgeclust reproduce watch --out r.
@@ -340,6 +344,7 @@ def reproduce(
         "settings": parse_list(settings),
         "root": None if root is None else str(root.resolve()),
         "labels": labels,
+        "max_missing": max_missing,
     }
     content |= {key: values for key, values in given.items() if values}
     if methods:
@@ -516,6 +521,7 @@ def _open_as(
         rate_hz=card.rate_hz if own else None,
         channels=card.channel_names,
         labels=trained.labels,
+        max_missing=trained.max_missing,
     )
 
 
@@ -549,7 +555,9 @@ def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
 
 
 def _say_skipped(dataset: "Dataset") -> None:
-    """Say how many windows are left out."""
+    """Say how many windows are left out, and how many hold bridged samples."""
+    if isinstance(dataset, WindowedDataset) and dataset.n_bridged:
+        remark(f"bridged short holes in {dataset.n_bridged} of {len(dataset)} windows")
     if dataset.n_skipped:
         remark(f"skipped {dataset.n_skipped} windows: they hold NaN, infinity or empty cells")
 

@@ -7,7 +7,7 @@ import typer
 
 from edgeclust.console import download_progress, print_facts, print_json, print_rows, remark
 from edgeclust.images import ArrayDataset
-from edgeclust.options import Channels, Data, Json, Labels, Rate, Root, parse_list
+from edgeclust.options import Channels, Data, Json, Labels, MaxMissing, Rate, Root, parse_list
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
@@ -33,13 +33,19 @@ def show_data(
     rate_hz: Rate = None,
     channels: Channels = "",
     labels: Labels = "pure",
+    max_missing: MaxMissing = 0.0,
     json: Json = False,
 ) -> None:
     """Say what a data set holds: edgeclust data show watch."""
     from edgeclust.har_data import open_dataset
 
     dataset = open_dataset(
-        data, root=root, rate_hz=rate_hz, channels=parse_list(channels), labels=labels
+        data,
+        root=root,
+        rate_hz=rate_hz,
+        channels=parse_list(channels),
+        labels=labels,
+        max_missing=max_missing,
     )
     if isinstance(dataset, ArrayDataset):
         facts = _facts_of_images(dataset)
@@ -82,6 +88,7 @@ def _facts_of_recordings(dataset: "WindowedDataset") -> dict[str, Any]:
         "n_windows": len(dataset),
         "n_labelled": int((dataset.labels >= 0).sum()),
         "n_skipped": dataset.n_skipped,
+        "n_bridged": dataset.n_bridged,
         "source": card.source,
         "licence": card.licence,
     }

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclust.card import AnyCard, Card
-from edgeclust.errors import DataError
+from edgeclust.errors import ConfigError, DataError
+from edgeclust.holes import bridge_short_holes
 from edgeclust.window_labels import check_label_policy, label_windows
 from edgeclust.windows import window_starts
 
@@ -74,40 +75,49 @@ class WindowedDataset:
     """Windows over whole recordings, cut when they are gathered.
 
     Windows never cross recordings. Windows of unknown class are there to learn from and have no
-    part in scores. Windows that hold NaN or infinity are left out and counted.
+    part in scores. Windows that lack more samples than allowed are left out and counted.
 
     Parameters
     ----------
     card : Card
         What the recordings are.
     recordings : sequence of Recording
-        Kept as they are, not copied.
+        Kept as they are, not copied; may be read-only memory maps. Never modified.
     window, stride : int, optional
         Length of a window and the step between two in samples; the card's when left out.
     label_policy : str
         How a window gets its label from those of its samples: ``pure``, inside one run of one
         known class; ``majority``; or ``none``. See `edgeclust.window_labels.label_windows`.
+    max_missing : float
+        Share of a window's samples, from 0 to below 1, that may be missing: NaN or infinity in
+        any channel. They are bridged by straight lines, each channel by its own. A hole longer
+        than that share of a window, or one that begins or ends its recording, is not bridged, and
+        windows that hold a part of it are left out. A stream on the device is never bridged.
 
     Attributes
     ----------
     card : Card
         With the window and the stride in use.
-    label_policy : str
+    recordings : sequence of Recording
+        As given; those of which holes are bridged are copies, in memory.
+    label_policy, max_missing
         As given.
     labels : intp array of shape (n_windows,)
         Class of each window, -1 where unknown.
     label_shares : float32 array of shape (n_windows,)
         Share of a window's samples that have its label, in [0, 1]; 0 where that is unknown.
+    missing_shares : float32 array of shape (n_windows,)
+        Share of a window's samples that were missing and are bridged.
     groups : str array of shape (n_windows,)
         Subject of each window.
 
     Raises
     ------
     ConfigError
-        If the policy is unknown.
+        If the policy is unknown, or `max_missing` out of range.
     DataError
-        If a recording is of other shape than the card says, or if none holds a whole window of
-        finite samples.
+        If a recording is of other shape than the card says, or if none holds a whole window that
+        lacks nothing, or no more than allowed.
 
     Examples
     --------
@@ -127,27 +137,35 @@ class WindowedDataset:
         window: int | None = None,
         stride: int | None = None,
         label_policy: str = "pure",
+        max_missing: float = 0.0,
     ) -> None:
         check_label_policy(label_policy)
+        if not 0 <= max_missing < 1:
+            raise ConfigError(f"max_missing should be from 0 to below 1, got {max_missing}")
         self.label_policy = label_policy
+        self.max_missing = max_missing
         self.card = replace(
             card,
             window=card.window if window is None else window,
             stride=card.stride if stride is None else stride,
         )
-        self.recordings = recordings
+        length = self.card.window
+        most = int(max_missing * length + 1e-9)  # 0.29 of 100 are 29
+        self.recordings: Sequence[Recording] = []
+        kept, shares, skipped = [], [], []
         for recording in recordings:
             _check_recording(recording, self.card)
-        length = self.card.window
-        cuts = [window_starts(r.signal.shape[1], length, self.card.stride) for r in recordings]
-        usable = [
-            _finite_windows(recording.signal, starts, length)
-            for recording, starts in zip(recordings, cuts, strict=True)
-        ]
-        self._skipped = np.array([np.count_nonzero(~finite) for finite in usable], np.intp)
-        kept = [starts[finite] for starts, finite in zip(cuts, usable, strict=True)]
+            starts = window_starts(recording.signal.shape[1], length, self.card.stride)
+            bridged, n_missing, n_lost = _bridge(recording, starts, length, most)
+            usable = (n_lost == 0) & (n_missing <= most)
+            self.recordings.append(bridged)
+            kept.append(starts[usable])
+            shares.append((n_missing[usable] / float(length)).astype(np.float32))
+            skipped.append(np.count_nonzero(~usable))
+        self._skipped = np.array(skipped, np.intp)
         if not any(len(starts) for starts in kept):
             raise DataError(self._why_empty())
+        self.missing_shares = np.concatenate(shares)
         self.starts = np.concatenate(kept)
         self.recording_indices = np.repeat(np.arange(len(recordings)), [len(s) for s in kept])
         named = [
@@ -165,6 +183,11 @@ class WindowedDataset:
     def n_skipped(self) -> int:
         """Windows that were left out for NaN or infinity."""
         return int(self._skipped.sum())
+
+    @property
+    def n_bridged(self) -> int:
+        """Windows that hold bridged samples."""
+        return int(np.count_nonzero(self.missing_shares))
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:
@@ -226,6 +249,7 @@ class WindowedDataset:
         part.recording_indices = self.recording_indices[indices]
         part.labels = self.labels[indices]
         part.label_shares = self.label_shares[indices]
+        part.missing_shares = self.missing_shares[indices]
         return part
 
     def with_recordings(self, recordings: Sequence[Recording]) -> "WindowedDataset":
@@ -296,7 +320,11 @@ class WindowedDataset:
         """Say why there is not one window."""
         name = self.card.name
         if self.n_skipped:
-            return f"every window of {name!r} holds NaN or infinity ({self.n_skipped} windows)"
+            too_much = f" in more than {self.max_missing:g} of it" if self.max_missing else ""
+            return (
+                f"every window of {name!r} holds NaN or infinity{too_much} "
+                f"({self.n_skipped} windows)"
+            )
         longest = max((r.signal.shape[1] for r in self.recordings), default=0)
         return (
             f"no recording of {name!r} holds a whole window of {self.card.window} samples: "
@@ -324,12 +352,32 @@ def _check_recording(recording: Recording, card: Card) -> None:
         )
 
 
-def _finite_windows(
-    signal: NDArray[np.float32], starts: NDArray[np.intp], window: int
-) -> NDArray[np.bool_]:
-    """Tell which windows hold finite samples alone."""
+def _bridge(
+    recording: Recording, starts: NDArray[np.intp], window: int, most: int
+) -> tuple[Recording, NDArray[np.intp], NDArray[np.intp]]:
+    """Bridge a recording's holes of some length, and count in each window what was missing.
+
+    The second count is of samples that still are.
+    """
     if not len(starts):
-        return np.empty(0, np.bool_)
-    bad = np.concatenate([[0], np.cumsum(~np.isfinite(signal).all(axis=0))])
-    finite: NDArray[np.bool_] = bad[starts + window] == bad[starts]
-    return finite
+        return recording, starts, starts
+    missing = lost = _missing(recording.signal)
+    if most and len(missing):
+        # The transposes are views: the copy lies in memory as the signal does.
+        signal = bridge_short_holes(recording.signal.T, most).T
+        lost = _missing(signal)
+        if len(lost) < len(missing):
+            recording = replace(recording, signal=signal)
+    n_missing, n_lost = (
+        np.searchsorted(found, starts + window) - np.searchsorted(found, starts)
+        for found in (missing, lost)
+    )
+    return recording, n_missing, n_lost
+
+
+def _missing(signal: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Find the samples that are NaN or infinity in any channel."""
+    missing = np.zeros(signal.shape[1], np.bool_)
+    for channel in signal:  # one at a time: no mask of the size of the signal
+        missing |= ~np.isfinite(channel)
+    return np.flatnonzero(missing)

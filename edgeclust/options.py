@@ -35,6 +35,14 @@ Labels = Annotated[
     ),
 ]
 
+MaxMissing = Annotated[
+    float,
+    typer.Option(
+        help="Share of a window's samples, below 1, that may be missing and are bridged by "
+        "straight lines; windows that lack more are left out."
+    ),
+]
+
 
 def parse_sigma(text: str) -> float | None:
     """Return a fixed sigma, or None for a calibrated one."""

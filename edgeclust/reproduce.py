@@ -195,7 +195,9 @@ def _plan(
 
     opened = {}
     for name in grid.data:
-        dataset = open_dataset(name, root=grid.root, labels=grid.labels)
+        dataset = open_dataset(
+            name, root=grid.root, labels=grid.labels, max_missing=grid.max_missing
+        )
         opened[name] = (dataset.card, fingerprint(dataset))
     if len({_title(name) for name in opened}) < len(opened):
         raise ConfigError(f"data should have names of their own, got {', '.join(opened)}")
@@ -361,7 +363,12 @@ def _work(connection: Connection, n_threads: int) -> None:
             cell, path = job
             try:
                 if opened != cell.data or dataset is None:
-                    dataset = open_dataset(cell.data, root=cell.root, labels=cell.labels)
+                    dataset = open_dataset(
+                        cell.data,
+                        root=cell.root,
+                        labels=cell.labels,
+                        max_missing=cell.max_missing,
+                    )
                     opened = cell.data
                 about = {"cell": str(cell), "n_threads": n_threads, "versions": versions()}
                 text = json.dumps(about | run_cell(cell, dataset), indent=1, allow_nan=False)

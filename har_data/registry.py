@@ -94,6 +94,7 @@ def open_dataset(
     window_s: float | None = None,
     stride_s: float | None = None,
     labels: str = "pure",
+    max_missing: float = 0.0,
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
 
@@ -115,11 +116,13 @@ def open_dataset(
         The same as `window` and `stride` in seconds, to the nearest sample; give either.
     labels : str
         Label policy of windows: ``pure``, ``majority`` or ``none``; see `WindowedDataset`.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged; see `WindowedDataset`.
 
     Raises
     ------
     ConfigError
-        If the label policy is unknown.
+        If the label policy is unknown, or the share out of range.
     DataError
         If it is neither, or cannot be read, or holds no whole window or no such channel, or if
         images are to be treated as recordings.
@@ -148,13 +151,16 @@ def open_dataset(
         card, recordings = content
         window = _in_samples(card, "window", window, window_s)
         stride = _in_samples(card, "stride", stride, stride_s)
-        return WindowedDataset(card, recordings, window, stride, labels)
+        return WindowedDataset(card, recordings, window, stride, labels, max_missing)
     if any(length is not None for length in (window, stride, window_s, stride_s)):
         raise DataError(
             f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
         )
-    if labels != "pure":
-        raise DataError(f"a label policy is for windows, {str(data)!r} holds images: leave it out")
+    if labels != "pure" or max_missing:
+        raise DataError(
+            f"labels and max_missing are for windows of recordings, {str(data)!r} holds images: "
+            "leave them out"
+        )
     if rate_hz is not None or channels:
         raise DataError(
             f"rate and channels are those of recordings, {str(data)!r} holds images: leave them out"

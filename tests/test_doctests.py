@@ -14,6 +14,7 @@ MODULES = [
     "exact_assignment",
     "extras",
     "files",
+    "holes",
     "images",
     "labeler",
     "model_file",

@@ -70,6 +70,8 @@ class Cell:
         Folder of the data's official files.
     labels : str
         Label policy of its windows.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged.
     """
 
     data: str
@@ -80,6 +82,7 @@ class Cell:
     train: Mapping[str, Any]
     root: str | None = None
     labels: str = "pure"
+    max_missing: float = 0.0
 
     def __str__(self) -> str:
         """Return what tells the cell from the others of its grid."""
@@ -109,7 +112,8 @@ class Cell:
             known |= {"align": config.align, "seed": self.seed}
         else:
             known = asdict(config)
-        return {"setting": self.setting, "labels": self.labels} | known
+        cut = {"labels": self.labels, "max_missing": self.max_missing}
+        return {"setting": self.setting, **cut} | known
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ class Grid:
         Folder that holds official files, or a folder of them for each data set by its name.
     labels : str
         Label policy of windows: which of them are scored.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged.
 
     Examples
     --------
@@ -150,6 +156,7 @@ class Grid:
     jobs: int | None = None
     root: str | None = None
     labels: str = "pure"
+    max_missing: float = 0.0
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], where: str) -> "Grid":
@@ -159,9 +166,9 @@ class Grid:
         ----------
         content : mapping
             Lists ``data``, ``methods`` (``["hard"]`` if left out), ``seeds`` (0 to 4) and
-            ``settings`` (``["pooled"]``); ``jobs``, ``root`` and ``labels``; the table ``train``;
-            tables ``variant``, each with a ``name``. ``"auto"`` stands for what TOML cannot say:
-            None.
+            ``settings`` (``["pooled"]``); ``jobs``, ``root``, ``labels`` and ``max_missing``;
+            the table ``train``; tables ``variant``, each with a ``name``. ``"auto"`` stands for
+            what TOML cannot say: None.
         where : str
             The file, for the messages.
 
@@ -170,7 +177,7 @@ class Grid:
         ConfigError
             If a key is unknown, a value is of the wrong kind, or a name is unknown.
         """
-        known = [*LISTS, "jobs", "root", "labels", "train", "variant"]
+        known = [*LISTS, "jobs", "root", "labels", "max_missing", "train", "variant"]
         _refuse_unknown(content, known, "key", where)
         content = {"methods": ["hard"], "seeds": [0, 1, 2, 3, 4], "settings": ["pooled"], **content}
         lists = {key: _check_list(content.get(key, []), key, where) for key in LISTS}
@@ -188,6 +195,9 @@ class Grid:
             raise ConfigError(f"{where}: root should be the path of a folder, got {root!r}")
         labels = content.get("labels", "pure")
         _refuse_unknown([labels], [*LABEL_POLICIES], "label policy", where)
+        missing = content.get("max_missing", 0.0)
+        if type(missing) not in (int, float) or not 0 <= missing < 1:
+            raise ConfigError(f"{where}: max_missing should be from 0 to below 1, got {missing!r}")
         tables = content.get("variant", [])
         if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
             raise ConfigError(f"{where}: variants are tables, each under [[variant]]")
@@ -201,7 +211,15 @@ class Grid:
         shared = _check_train(content.get("train", {}), f"{where}: [train]")
         if "method" in shared:
             raise ConfigError(f"{where}: [train] holds for all methods: list them under methods")
-        return cls(**lists, train=shared, variants=variants, jobs=jobs, root=root, labels=labels)
+        return cls(
+            **lists,
+            train=shared,
+            variants=variants,
+            jobs=jobs,
+            root=root,
+            labels=labels,
+            max_missing=missing,
+        )
 
     def cells(self) -> list[Cell]:
         """Return all cells, by data, setting, method or variant, and seed."""
@@ -216,6 +234,7 @@ class Grid:
                 train={**self.train, **{k: v for k, v in fields.items() if k != "method"}},
                 root=self.root,
                 labels=self.labels,
+                max_missing=self.max_missing,
             )
             for data in self.data
             for setting in self.settings

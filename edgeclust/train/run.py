@@ -58,6 +58,8 @@ class Run:
         Which setting of `edgeclust.train.imbalance` made some classes rarer.
     labels : str
         The label policy that its windows were scored by.
+    max_missing : float
+        Share of a window's samples that could be missing and were bridged.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class Run:
     root: str | None = None
     imbalance: int | None = None
     labels: str = "pure"
+    max_missing: float = 0.0
 
     @classmethod
     def create(
@@ -121,8 +124,10 @@ class Run:
         if config.align == "gravity":
             choose_alignment(dataset, config.align)
         _make_folder(folder, overwrite)
-        labels = dataset.label_policy if isinstance(dataset, WindowedDataset) else "pure"
-        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance, labels)
+        cut: dict[str, Any] = {}
+        if isinstance(dataset, WindowedDataset):
+            cut = {"labels": dataset.label_policy, "max_missing": dataset.max_missing}
+        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance, **cut)
         run._write_json(
             CONFIG,
             {
@@ -130,7 +135,8 @@ class Run:
                 "root": root,
                 "hold_out": list(hold_out),
                 "imbalance": imbalance,
-                "labels": labels,
+                "labels": run.labels,
+                "max_missing": run.max_missing,
                 "card": dataset.card.to_json(),
                 "train": asdict(config),
                 "versions": library_versions(),
@@ -195,10 +201,11 @@ class Run:
                 root=content.get("root"),
                 imbalance=content.get("imbalance"),
                 labels=str(content.get("labels", "pure")),
+                max_missing=float(content.get("max_missing", 0)),
             )
         except EdgeclustError:
             raise
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{folder / CONFIG}: is not the file of a run: {error}") from error
 
     def load_model(self) -> TrainedModel:

@@ -90,6 +90,8 @@ def test_every_training_setting_can_stand_in_a_grid() -> None:
         ({"seeds": [True]}, r"seeds should be a list of whole numbers"),
         ({"seeds": [-1]}, r"seeds should be at least 0, got -1"),
         ({"data": []}, r"say which data"),
+        ({"max_missing": 1}, r"max_missing should be from 0 to below 1, got 1"),
+        ({"max_missing": "few"}, r"max_missing should be from 0 to below 1, got 'few'"),
         ({"labels": "most"}, r"unknown label policy 'most': known are pure, majority, none"),
         ({"labels": ["pure"]}, r"unknown label policy \['pure'\]"),
         ({"jobs": 0}, r"jobs should be at least 1, a whole number, got 0"),

@@ -81,6 +81,16 @@ def test_a_recording_read_twice_is_refused_by_its_content() -> None:
     check_disjoint(cut(signal), cut(signal + 1))  # the same name, other values
 
 
+def test_bridged_copies_of_one_recording_are_one_recording_still() -> None:
+    signal = some_signal(100)
+    signal[0, 20:22] = np.nan
+    train, test = (
+        WindowedDataset(CARD, [Recording(signal, "1", "s")], max_missing=0.2) for _ in range(2)
+    )
+    with pytest.raises(DataError, match="share samples"):
+        check_disjoint(train, test)
+
+
 def test_people_who_lay_as_still_as_each_other_are_no_leak() -> None:
     check_disjoint(cut(np.zeros((2, 50), np.float32), "1"), cut(np.zeros((2, 50), np.float32), "2"))
 

@@ -126,14 +126,33 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
     assert json.loads(trained.stdout)["n_skipped"] == 2
 
 
+def test_short_holes_are_bridged_where_that_is_asked_for(tmp_path: Path, out: Path) -> None:
+    recordings = toy_recordings()
+    recordings[0].signal[0, 60:63] = float("nan")
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "gap")
+    allowed = ["--max-missing", "0.1"]
+    trained = run("train", tmp_path / "gap", "--out", out, *allowed, *QUICK, "--json")
+    assert "bridged short holes in 2 of 357 windows" in trained.stderr
+    summary = json.loads(trained.stdout)
+    assert (summary["n_windows"], summary["n_skipped"]) == (357, 0)
+    evaluated = run("evaluate", out, "--json")
+    assert "bridged short holes in 2 of 357 windows" in evaluated.stderr
+    assert json.loads(evaluated.stdout)["acc"] == summary["acc"]
+    shown = json.loads(run("data", "show", tmp_path / "gap", *allowed, "--json").stdout)
+    assert (shown["n_bridged"], shown["n_skipped"]) == (2, 0)
+    said = fails_with(run("train", tmp_path / "gap", "--max-missing", "10"))
+    assert "max_missing should be from 0 to below 1, got 10.0" in said
+
+
 def test_labels_choose_what_is_scored_and_nothing_of_what_is_learnt(tmp_path: Path) -> None:
     # Of each recording every fifth sample is unknown, and activities change within windows.
     recordings = toy_recordings()
+    shuffled = []
     for recording in recordings:
         assert recording.labels is not None
         recording.labels[4::5] = -1
+        shuffled.append(replace(recording, labels=np.roll(recording.labels, 300)))
     write_recordings_folder(TOY_CARD, recordings, tmp_path / "mine")
-    shuffled = [replace(r, labels=np.roll(r.labels, 300)) for r in recordings]
     write_recordings_folder(TOY_CARD, shuffled, tmp_path / "wrong")
     models, scored = set(), {}
     for data, policy in (("mine", "pure"), ("mine", "majority"), ("mine", "none"), ("wrong", "")):
@@ -179,7 +198,7 @@ def test_an_unknown_label_policy_is_refused(folder: Path, out: Path) -> None:
     assert wanted in fails_with(run("data", "show", folder, "--labels", "most"))
     said = fails_with(run("reproduce", folder, "--out", out, "--labels", "most"))
     assert "unknown label policy 'most': known are pure, majority, none" in said
-    assert "digits' holds images: leave it" in fails_with(
+    assert "are for windows of recordings, 'digits' holds images" in fails_with(
         run("data", "show", "digits", "--labels", "none")
     )
 
