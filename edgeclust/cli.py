@@ -122,7 +122,10 @@ def train(
     labels: Labels = "pure",
     max_missing: MaxMissing = 0.0,
     hold_out: Annotated[
-        str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
+        str,
+        typer.Option(
+            help="Subjects to keep out of the training, as in 9,10; sessions where there is one."
+        ),
     ] = "",
     prior: Annotated[
         str | None,
@@ -183,7 +186,7 @@ def train(
         max_missing=max_missing,
     )
     held_out = tuple(parse_list(hold_out))
-    training, _ = dataset.split_subjects(held_out)
+    training, _ = dataset.hold_out(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
         raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")
     if n_clusters is None:
@@ -258,7 +261,7 @@ def evaluate(
     model = trained.load_model()
     dataset = _open_as(trained, data, root)
     _say_skipped(dataset)
-    seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
+    seen, held_out = dataset.hold_out(trained.hold_out if data is None else ())
     if data is None and trained.imbalance is not None:
         seen = make_imbalanced(seen, trained.imbalance)
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})

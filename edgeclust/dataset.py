@@ -1,6 +1,6 @@
 """What the training core sees, whatever the data: recordings kept whole, windows cut as views."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -206,7 +206,7 @@ class WindowedDataset:
     @property
     def subjects(self) -> list[str]:
         """All subjects, sorted, numbers by their value."""
-        return sorted({r.subject for r in self.recordings}, key=lambda s: (len(s), s))
+        return sort_names(r.subject for r in self.recordings)
 
     def gather(self, indices: NDArray[np.intp]) -> NDArray[np.float32]:
         """Copy the windows of some indices out of their recordings.
@@ -264,6 +264,28 @@ class WindowedDataset:
         other.recordings = recordings
         return other
 
+    def select_recordings(self, recordings: Sequence[int] | NDArray[np.intp]) -> "WindowedDataset":
+        """Return the data set of some recordings and the windows that are of them.
+
+        Parameters
+        ----------
+        recordings : sequence of int
+            Indices of recordings, ascending.
+
+        Raises
+        ------
+        DataError
+            If none of them has a window.
+        """
+        part = copy(self)
+        part.recordings = [self.recordings[i] for i in recordings]
+        part._skipped = self._skipped[recordings]
+        mine = np.flatnonzero(np.isin(self.recording_indices, recordings))
+        if not len(mine):
+            raise DataError(part._why_empty())
+        part.recording_indices = np.searchsorted(recordings, self.recording_indices)
+        return part.select(mine)
+
     def select_subjects(self, subjects: Sequence[str]) -> "WindowedDataset":
         """Return the data set of some subjects' recordings and the windows that are of them.
 
@@ -277,44 +299,85 @@ class WindowedDataset:
         DataError
             If a subject is not in the data, or none of their recordings has a window.
         """
-        unknown = sorted(set(subjects) - set(self.subjects))
-        if unknown:
-            raise DataError(
-                f"no subject {', '.join(unknown)} in {self.card.name!r}; "
-                f"there are {', '.join(self.subjects)}"
-            )
-        part = copy(self)
-        kept = np.flatnonzero([recording.subject in subjects for recording in self.recordings])
-        part.recordings = [self.recordings[i] for i in kept.tolist()]
-        part._skipped = self._skipped[kept]
-        mine = np.flatnonzero(np.isin(self.recording_indices, kept))
-        if not len(mine):
-            raise DataError(part._why_empty())
-        part.recording_indices = np.searchsorted(kept, self.recording_indices)
-        return part.select(mine)
+        return self._select_units("subjects", [r.subject for r in self.recordings], subjects)
 
-    def split_subjects(
-        self, held_out: Sequence[str]
-    ) -> "tuple[WindowedDataset, WindowedDataset | None]":
-        """Return the data of all other subjects, and those of the subjects held out.
+    def units(self) -> tuple[str, list[str]]:
+        """Return what splits keep whole, and the name of the one that each recording is of.
+
+        Returns
+        -------
+        over : str
+            ``subjects``; where all windows are of one subject, as where nobody wrote down whose
+            they are, ``sessions``; where these too are one, ``recordings``.
+        names : list of str
+            The subject, the session, or the number from 1, of each recording.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from edgeclust import Card, Channel, Recording, WindowedDataset
+        >>> card = Card("toy", 50.0, (Channel("ax", "g"),), window=4, stride=2)
+        >>> signals = np.zeros((2, 1, 10), np.float32)
+        >>> walks = [Recording(signals[i], "", session) for i, session in enumerate("ab")]
+        >>> WindowedDataset(card, walks).units()
+        ('sessions', ['a', 'b'])
+        """
+        used = np.unique(self.recording_indices).tolist()
+        subjects = [recording.subject for recording in self.recordings]
+        sessions = [recording.session for recording in self.recordings]
+        for over, names in (("subjects", subjects), ("sessions", sessions)):
+            if len({names[i] for i in used}) > 1:
+                return over, names
+        return "recordings", [str(i + 1) for i in range(len(self.recordings))]
+
+    def select_units(self, names: Sequence[str]) -> "WindowedDataset":
+        """Return the data set of some of the `units` and the windows that are of them.
 
         Parameters
         ----------
-        held_out : sequence of str
-            Subjects to keep apart; none leaves nothing for the second part.
+        names : sequence of str
+            Subjects, or sessions or recordings where there is one subject.
+
+        Raises
+        ------
+        DataError
+            If one of them is not in the data, or none of them has a window.
+        """
+        return self._select_units(*self.units(), names)
+
+    def hold_out(self, names: Sequence[str]) -> "tuple[WindowedDataset, WindowedDataset | None]":
+        """Return the data of all others, and those of the subjects held out.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Subjects to keep apart, or other `units` where there is one subject; none leaves
+            nothing for the second part.
 
         Raises
         ------
         DataError
             If one of them is not in the data, or if nobody else is.
         """
-        if not held_out:
+        if not names:
             return self, None
-        apart = self.select_subjects(held_out)
-        others = [subject for subject in self.subjects if subject not in held_out]
+        apart = self.select_units(names)
+        over, all_names = self.units()
+        others = [name for name in all_names if name not in names]
         if not others:
-            raise DataError(f"held out are all subjects of {self.card.name!r}: leave at least one")
-        return self.select_subjects(others), apart
+            raise DataError(f"held out are all {over} of {self.card.name!r}: leave at least one")
+        return self.select_units(others), apart
+
+    def _select_units(
+        self, over: str, names: Sequence[str], wanted: Sequence[str]
+    ) -> "WindowedDataset":
+        """Return the data set of the recordings that are called so."""
+        if unknown := sorted(set(wanted) - set(names)):
+            raise DataError(
+                f"no {over.removesuffix('s')} {', '.join(unknown)} in {self.card.name!r}; "
+                f"there are {', '.join(sort_names(names))}"
+            )
+        return self.select_recordings(np.flatnonzero([name in wanted for name in names]))
 
     def _why_empty(self) -> str:
         """Say why there is not one window."""
@@ -330,6 +393,18 @@ class WindowedDataset:
             f"no recording of {name!r} holds a whole window of {self.card.window} samples: "
             f"the longest of {len(self.recordings)} has {longest}"
         )
+
+
+def sort_names(names: Iterable[str]) -> list[str]:
+    """Return each name once, numbers by their value.
+
+    Examples
+    --------
+    >>> from edgeclust.dataset import sort_names
+    >>> sort_names(["10", "9", "1", "9"])
+    ['1', '9', '10']
+    """
+    return sorted(set(names), key=lambda name: (len(name), name))
 
 
 def _check_recording(recording: Recording, card: Card) -> None:

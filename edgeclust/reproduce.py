@@ -246,7 +246,8 @@ def _row(
     row: dict[str, Any] = {"data": _title(cell.data), "setting": cell.setting}
     row |= {"variant": cell.variant, **cell.settings(card), "key": key}
     if result := results.get(key):
-        row |= {"n_parts": len(result["parts"]), **result["scores"]}
+        row |= {"n_parts": len(result["parts"]), "split_over": result.get("split_over", "")}
+        row |= result["scores"]
         row |= {name: result[name] for name in ("seconds", "n_threads")}
         row |= {f"version_{name}": text for name, text in result["versions"].items()}
         return row | {"error": ""}
@@ -263,7 +264,7 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[dict[
         if any("acc" in line for line in lines):
             picture = io.BytesIO()
             draw_bars(lines).savefig(picture, dpi=120)
-            write_atomically(folder / f"{data}-{setting}.png", picture.getvalue())
+            write_atomically(folder / f"{data}-{setting}.png".replace(" ", "-"), picture.getvalue())
     return summary
 
 

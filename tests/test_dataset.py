@@ -3,8 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgeclust import Card, ConfigError, DataError, Recording, WindowedDataset
+from edgeclust.windows import window_starts
 
 from toy import TOY_CARD, toy_recordings
 
@@ -142,6 +145,68 @@ def test_skipped_windows_go_with_their_subjects() -> None:
     dataset = WindowedDataset(CARD, [broken, ramp(40, "2")])
     assert dataset.n_skipped == dataset.select_subjects(["1"]).n_skipped > 0
     assert dataset.select_subjects(["2"]).n_skipped == 0
+
+
+def named(*who: str) -> WindowedDataset:
+    return WindowedDataset(CARD, [replace(ramp(8), subject=w[0], session=w[1:]) for w in who])
+
+
+def test_splits_keep_subjects_whole_or_sessions_or_recordings() -> None:
+    assert named("ax", "ay", "bx").units() == ("subjects", ["a", "a", "b"])
+    assert named("ax", "ay", "ax").units() == ("sessions", ["x", "y", "x"])
+    assert named(" x", " y").units() == ("sessions", ["x", "y"])
+    assert named("ax", "ax").units() == ("recordings", ["1", "2"])
+    assert named("ax").units() == ("recordings", ["1"])
+
+
+def test_a_subject_without_a_window_does_not_count() -> None:
+    dataset = WindowedDataset(CARD, [ramp(8, "a"), ramp(8, "a"), ramp(2, "b")])
+    assert dataset.units() == ("recordings", ["1", "2", "3"])
+    assert dataset.select_units(["2"]).recordings == [dataset.recordings[1]]
+
+
+def test_sessions_are_held_out_where_there_is_one_subject() -> None:
+    dataset = named("ax", "ay", "ax", "az")
+    others, apart = dataset.hold_out(["x"])
+    assert apart is not None
+    assert [r.session for r in apart.recordings] == ["x", "x"]
+    assert [r.session for r in others.recordings] == ["y", "z"]
+    assert (len(apart), len(others)) == (6, 6)
+    with pytest.raises(DataError, match="no session 9 in 'toy'; there are x, y, z"):
+        dataset.hold_out(["9"])
+    with pytest.raises(DataError, match="held out are all sessions of 'toy': leave at least one"):
+        dataset.hold_out(["x", "y", "z"])
+
+
+def test_recordings_are_selected_with_their_windows() -> None:
+    dataset = WindowedDataset(CARD, [ramp(8, "a"), ramp(2, "b"), ramp(6, "c")])
+    part = dataset.select_recordings([1, 2])
+    assert part.groups.tolist() == ["c", "c"]
+    assert part.gather(np.arange(2))[:, 0, 0].tolist() == [0, 2]
+    with pytest.raises(DataError, match="no recording of 'toy' holds a whole window"):
+        dataset.select_recordings([1])
+
+
+@given(
+    lengths=st.lists(st.integers(0, 20), min_size=1, max_size=6),
+    window=st.integers(1, 8),
+    stride=st.integers(1, 8),
+)
+def test_every_window_is_a_piece_of_one_recording(
+    lengths: list[int], window: int, stride: int
+) -> None:
+    memory = np.arange(sum(lengths), dtype=np.float32)[None]  # one recording behind the other
+    signals = np.split(memory, np.cumsum(lengths)[:-1], axis=1)
+    recordings = [Recording(signal, str(i), "1") for i, signal in enumerate(signals)]
+    if max(lengths) < window:
+        return
+    dataset = WindowedDataset(CARD, recordings, window, stride)
+    expected = [
+        signal[:, start : start + window]
+        for signal in signals
+        for start in window_starts(signal.shape[1], window, stride)
+    ]
+    np.testing.assert_array_equal(dataset.gather(np.arange(len(dataset))), expected)
 
 
 def test_subjects_are_sorted_as_numbers() -> None:

@@ -352,7 +352,8 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
     -------
     result : dict
         ``scores``: metrics of the last epoch, and how the kept restart ranks, pooled over the
-        parts of the setting; ``parts``: the same for each with its ``confusion``; ``seconds``.
+        parts of the setting; ``parts``: the same for each with its ``confusion``; ``split_over``:
+        what training and scoring share nothing of; ``seconds``.
 
     Raises
     ------
@@ -361,8 +362,9 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
     """
     started = time.perf_counter()
     config = cell.config(dataset.card)
-    parts = []
+    parts, split_over = [], ""
     for part in split(dataset, cell.setting, cell.seed):
+        split_over = part.over
         if cell.method == KMEANS:
             parts.append(_run_kmeans(part, config))
         elif part.prior is None or "prior" in cell.train:
@@ -371,7 +373,8 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
             parts.append(_run_training(part, replace(config, prior=part.prior)))
     weighted = [(int(np.sum(part["confusion"])), part["scores"]) for part in parts]
     seconds = round(time.perf_counter() - started, 3)
-    return {"scores": pool_scores(weighted), "parts": parts, "seconds": seconds}
+    scores = pool_scores(weighted)
+    return {"scores": scores, "parts": parts, "split_over": split_over, "seconds": seconds}
 
 
 def _run_kmeans(part: Part, config: TrainConfig) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Run:
     data : str
         What it was trained on: a registered name, or the path of a recordings folder.
     hold_out : tuple of str
-        Subjects that were kept out of the training.
+        Subjects, or sessions of one, that were kept out of the training.
     card : Card or ImageCard
         What its windows, or its images, are.
     config : TrainConfig

@@ -87,6 +87,19 @@ def test_what_a_person_sees(folder: Path, out: Path) -> None:
     assert "next: edgeclust label" in exported.stderr
 
 
+def test_sessions_are_held_out_of_recordings_without_subjects(tmp_path: Path, out: Path) -> None:
+    recordings = [
+        replace(recording, subject="", session=f"s{number}")
+        for number, recording in enumerate(toy_recordings())
+    ]
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "nobody")
+    trained = run("train", tmp_path / "nobody", "--out", out, "--hold-out", "s1", *QUICK)
+    assert trained.exit_code == 0, trained.output
+    evaluated = json.loads(run("evaluate", out, "--probes", "--json").stdout)
+    assert evaluated["n_windows"] == 2 * evaluated["held_out"]["n_windows"]
+    assert evaluated["probes"]["folds_over"] == "sessions"
+
+
 def test_people_held_out_are_scored_where_those_trained_on_have_no_labels(
     tmp_path: Path, out: Path
 ) -> None:
