@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +180,10 @@ def measure_open(arguments: argparse.Namespace) -> list[str]:
 
     card = Card("toy", 50.0, tuple(Channel(f"c{n}", "g") for n in range(6)), 128, 64)
     noise, said = _noise(np.random.default_rng(0), 6, 100_000), []
+
+    def cut(folder: Path) -> object:
+        return WindowedDataset(*open_prepared(folder))
+
     for size in arguments.open_mb:
         folder = arguments.folder / str(size)
         folder.mkdir()
@@ -186,8 +191,8 @@ def measure_open(arguments: argparse.Namespace) -> list[str]:
         write_prepared(card, (_recording(noise) for _ in range(n_recordings)), folder)
         taken = _medians(
             arguments.rounds,
-            prepared=lambda folder=folder: open_prepared(folder),
-            cut=lambda folder=folder: WindowedDataset(*open_prepared(folder)),
+            prepared=partial(open_prepared, folder),
+            cut=partial(cut, folder),
         )
         said.append(
             f"{size:6} MB, {n_recordings:4} recordings: {taken['prepared'] * 1e3:6.1f} ms, "

@@ -16,7 +16,7 @@ from edgeclust.console import (
 )
 from edgeclust.errors import DataError
 from edgeclust.images import ArrayDataset
-from edgeclust.options import Channels, Data, Json, Rate, Root, parse_list
+from edgeclust.options import Channels, Data, Json, Labels, MaxMissing, Rate, Root, parse_list
 from edgeclust.processes import MOST_JOBS, n_cores
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def show_data(
     root: Root = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    labels: Labels = "pure",
+    max_missing: MaxMissing = 0.0,
     plot: Annotated[
         Path | None,
         typer.Option(help="Picture to make of a few seconds of every class, as in classes.png."),
@@ -57,7 +59,13 @@ def show_data(
     repairs: Counter[str] = Counter()
     try:
         dataset = open_dataset(
-            data, root=root, rate_hz=rate_hz, channels=parse_list(channels), repairs=repairs
+            data,
+            root=root,
+            rate_hz=rate_hz,
+            channels=parse_list(channels),
+            labels=labels,
+            max_missing=max_missing,
+            repairs=repairs,
         )
     except DataError:
         if data in READERS:  # what the files would hold is known without them

@@ -191,7 +191,9 @@ def _plan(
 
     opened = {}
     for name in grid.data:
-        dataset = open_dataset(name, root=grid.root)
+        dataset = open_dataset(
+            name, root=grid.root, labels=grid.labels, max_missing=grid.max_missing
+        )
         opened[name] = (dataset.card, fingerprint(dataset))
     if len({_title(name) for name in opened}) < len(opened):
         raise ConfigError(f"data should have names of their own, got {', '.join(opened)}")
@@ -240,7 +242,8 @@ def _row(
     row: dict[str, Any] = {"data": _title(cell.data), "setting": cell.setting}
     row |= {"variant": cell.variant, **cell.settings(card), "key": key}
     if result := results.get(key):
-        row |= {"n_parts": len(result["parts"]), **result["scores"]}
+        row |= {"n_parts": len(result["parts"]), "split_over": result.get("split_over", "")}
+        row |= result["scores"]
         row |= {name: result[name] for name in ("seconds", "n_threads")}
         row |= {f"version_{name}": text for name, text in result["versions"].items()}
         return row | {"error": ""}
@@ -257,7 +260,7 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[dict[
         if any("acc" in line for line in lines):
             picture = io.BytesIO()
             draw_bars(lines).savefig(picture, dpi=120)
-            write_atomically(folder / f"{data}-{setting}.png", picture.getvalue())
+            write_atomically(folder / f"{data}-{setting}.png".replace(" ", "-"), picture.getvalue())
     return summary
 
 
@@ -353,7 +356,13 @@ def _work(connection: Connection, n_threads: int) -> None:
             cell, path = job
             try:
                 if opened != cell.data or dataset is None:
-                    dataset, opened = open_dataset(cell.data, root=cell.root), cell.data
+                    dataset = open_dataset(
+                        cell.data,
+                        root=cell.root,
+                        labels=cell.labels,
+                        max_missing=cell.max_missing,
+                    )
+                    opened = cell.data
                 about = {"cell": str(cell), "n_threads": n_threads, "versions": versions()}
                 text = json.dumps(about | run_cell(cell, dataset), indent=1, allow_nan=False)
                 write_atomically(path, f"{text}\n".encode())

@@ -101,6 +101,7 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
         "n_windows": len(dataset),
         "n_labelled": int((dataset.labels >= 0).sum()),
         "n_skipped": dataset.n_skipped,
+        "n_bridged": dataset.n_bridged,
         "nan_share": n_missing / (n_samples * len(card.channels)),
         "measured_rate_hz": None if rate_hz is None else round(rate_hz, 3),
         "n_gaps": None if rate_hz is None else repairs.get(GAPS, 0),

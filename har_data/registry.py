@@ -68,6 +68,8 @@ def open_dataset(
     channels: Sequence[str] = (),
     window_s: float | None = None,
     stride_s: float | None = None,
+    labels: str = "pure",
+    max_missing: float = 0.0,
     repairs: Counter[str] | None = None,
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
@@ -90,12 +92,18 @@ def open_dataset(
         Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
     window_s, stride_s : float, optional
         The same as `window` and `stride` in seconds, to the nearest sample; give either.
+    labels : str
+        Label policy of windows: ``pure``, ``majority`` or ``none``; see `WindowedDataset`.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged; see `WindowedDataset`.
     repairs : Counter, optional
         What was repaired in published files is added, by what is said of it; left out, one line
         warns of it.
 
     Raises
     ------
+    ConfigError
+        If the label policy is unknown, or the share out of range.
     DataError
         If it is neither, or cannot be read, or holds no whole window or no such channel, or if
         images are to be treated as recordings.
@@ -115,10 +123,15 @@ def open_dataset(
         card, recordings = content
         window = _in_samples(card, "window", window, window_s)
         stride = _in_samples(card, "stride", stride, stride_s)
-        return WindowedDataset(card, recordings, window, stride)
+        return WindowedDataset(card, recordings, window, stride, labels, max_missing)
     if any(length is not None for length in (window, stride, window_s, stride_s)):
         raise DataError(
             f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
+        )
+    if labels != "pure" or max_missing:
+        raise DataError(
+            f"labels and max_missing are for windows of recordings, {str(data)!r} holds images: "
+            "leave them out"
         )
     if rate_hz is not None or channels:
         raise DataError(
@@ -181,7 +194,7 @@ def _read(
     if isinstance(what, WholeSet):
         return what.read(root)
     if isinstance(what, Path) and is_session_cache(what):
-        return read_session_cache(what)
+        return read_session_cache(what, repairs)
     if prepared := find_prepared(what, root):
         return open_prepared(prepared, repairs)
     if isinstance(what, Path):

@@ -7,6 +7,7 @@ June 2026.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
+from edgeclust.har_data.source import describe_repairs
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.timeline import MOST_GAP_S
 
@@ -37,7 +39,9 @@ def is_session_cache(folder: Path) -> bool:
     return (folder / SESSIONS).is_file() and (folder / SESSION_TABLE).is_file()
 
 
-def read_session_cache(folder: Path) -> tuple[Card, list[Recording]]:
+def read_session_cache(
+    folder: Path, repairs: Counter[str] | None = None
+) -> tuple[Card, list[Recording]]:
     """Read the sessions of a cache, as they were before windows were cut.
 
     A cache does not say the units, nor where the sensors were worn, nor the rate: a warning says
@@ -50,6 +54,8 @@ def read_session_cache(folder: Path) -> tuple[Card, list[Recording]]:
     ----------
     folder : Path
         That of one data set: holds ``sessions/sessions.parquet`` and ``metadata``.
+    repairs : Counter, optional
+        What was repaired is added; left out, one line warns of it.
 
     Returns
     -------
@@ -114,7 +120,11 @@ def read_session_cache(folder: Path) -> tuple[Card, list[Recording]]:
         *(folder, rate_hz),
     )
     bouts = _bouts(samples, sessions, channels, known)
-    return card, steady_recordings(card, str(folder), bouts)
+    counted: Counter[str] = Counter() if repairs is None else repairs
+    recordings: list[Recording] = [*steady_recordings(card, bouts, counted)]
+    if repairs is None and (said := describe_repairs(counted)):
+        logger.warning("%s: repaired: %s", folder, said)
+    return card, recordings
 
 
 def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -139,7 +149,7 @@ def _read_samples(path: Path) -> pd.DataFrame:
         raise DataError(f"{path}: has no columns timestamp and session_id as whar-datasets writes")
     for name, kind in kinds.items():
         if kind not in "iuf" and name != "timestamp":
-            raise DataError(f"{path}: column {name} holds {samples.dtypes[name]}, not numbers")
+            raise DataError(f"{path}: column {name} holds {samples[str(name)].dtype}, not numbers")
     return samples.sort_values(["session_id", "timestamp"], kind="stable")
 
 

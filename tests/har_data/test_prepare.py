@@ -34,7 +34,7 @@ from edgeclust.har_data.prepared import (
     part_path,
     write_prepared,
 )
-from edgeclust.har_data.recordings_folder import Entry, FolderCard
+from edgeclust.har_data.recordings_folder import Entry, FolderCard, read_recording
 from edgeclust.har_data.source import Source
 
 from command import fails_with, run
@@ -84,11 +84,10 @@ def folder(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The recordings that are read, by their file."""
     names: list[str] = []
-    read = preparing.read_recording
 
     def counting(entry: Entry, card: FolderCard) -> tuple[list[Recording], Counter[str]]:
         names.append(entry.path.name)
-        return read(entry, card)
+        return read_recording(entry, card)
 
     monkeypatch.setattr(preparing, "read_recording", counting)
     return names
@@ -240,7 +239,7 @@ def test_a_full_disk_is_said_with_the_way_out(
         if len(reads) == 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(writing.os, "fsync", full)
+    monkeypatch.setattr("edgeclust.har_data.prepared.os.fsync", full)
     with pytest.raises(
         DataError,
         match=r"cache/edgeclust/prepared/mine-.*: cannot be written: No space left on device; "
@@ -306,13 +305,12 @@ def test_a_flipped_byte_is_found_by_preparing_again_and_mended(
 def test_what_is_damaged_is_never_opened(folder: Path, name: str, damage: str) -> None:
     path = prepare(folder) / name
     content = bytearray(path.read_bytes())
-    content[-10] ^= 1
-    {
-        "cut": lambda: os.truncate(path, 100),
-        "gone": path.unlink,
-        "longer": lambda: path.write_bytes(path.read_bytes() + b"more"),
-        "flipped": lambda: path.write_bytes(content),
-    }[damage]()
+    if damage == "flipped":
+        content[-10] ^= 1
+    path.unlink()
+    if damage != "gone":
+        damaged = {"cut": content[:100], "longer": content + b"more", "flipped": content}
+        path.write_bytes(damaged[damage])
     if (name, damage) == ("0001.bin", "flipped"):
         with pytest.raises(DataError, match=f"{name}: its checksum"):
             check_prepared(path.parent)

@@ -88,6 +88,19 @@ def test_what_a_person_sees(folder: Path, out: Path) -> None:
     assert "next: edgeclust label" in exported.stderr
 
 
+def test_sessions_are_held_out_of_recordings_without_subjects(tmp_path: Path, out: Path) -> None:
+    recordings = [
+        replace(recording, subject="", session=f"s{number}")
+        for number, recording in enumerate(toy_recordings())
+    ]
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "nobody")
+    trained = run("train", tmp_path / "nobody", "--out", out, "--hold-out", "s1", *QUICK)
+    assert trained.exit_code == 0, trained.output
+    evaluated = json.loads(run("evaluate", out, "--probes", "--json").stdout)
+    assert evaluated["n_windows"] == 2 * evaluated["held_out"]["n_windows"]
+    assert evaluated["probes"]["folds_over"] == "sessions"
+
+
 def test_people_held_out_are_scored_where_those_trained_on_have_no_labels(
     tmp_path: Path, out: Path
 ) -> None:
@@ -127,6 +140,53 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
     assert json.loads(trained.stdout)["n_skipped"] == 2
 
 
+def test_short_holes_are_bridged_where_that_is_asked_for(tmp_path: Path, out: Path) -> None:
+    recordings = toy_recordings()
+    recordings[0].signal[0, 60:63] = float("nan")
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "gap")
+    allowed = ["--max-missing", "0.1"]
+    trained = run("train", tmp_path / "gap", "--out", out, *allowed, *QUICK, "--json")
+    assert "bridged short holes in 2 of 357 windows" in trained.stderr
+    summary = json.loads(trained.stdout)
+    assert (summary["n_windows"], summary["n_skipped"]) == (357, 0)
+    evaluated = run("evaluate", out, "--json")
+    assert "bridged short holes in 2 of 357 windows" in evaluated.stderr
+    assert json.loads(evaluated.stdout)["acc"] == summary["acc"]
+    shown = json.loads(run("data", "show", tmp_path / "gap", *allowed, "--json").stdout)
+    assert (shown["n_bridged"], shown["n_skipped"]) == (2, 0)
+    said = fails_with(run("train", tmp_path / "gap", "--max-missing", "10"))
+    assert "max_missing should be from 0 to below 1, got 10.0" in said
+
+
+def test_labels_choose_what_is_scored_and_nothing_of_what_is_learnt(tmp_path: Path) -> None:
+    # Of each recording every fifth sample is unknown, and activities change within windows.
+    recordings = toy_recordings()
+    shuffled = []
+    for recording in recordings:
+        assert recording.labels is not None
+        recording.labels[4::5] = -1
+        shuffled.append(replace(recording, labels=np.roll(recording.labels, 300)))
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "mine")
+    write_recordings_folder(TOY_CARD, shuffled, tmp_path / "wrong")
+    models, scored = set(), {}
+    for data, policy in (("mine", "pure"), ("mine", "majority"), ("mine", "none"), ("wrong", "")):
+        out = tmp_path / f"{data}-{policy}"
+        option = ["--labels", policy] if policy else []
+        trained = run("train", tmp_path / data, "--out", out, *option, *QUICK, "--json")
+        models.add((out / "model.safetensors").read_bytes())
+        summary = json.loads(trained.stdout)
+        evaluated = json.loads(run("evaluate", out, "--json").stdout)
+        assert evaluated["n_windows"] == summary["n_windows"]
+        assert evaluated.get("acc") == summary.get("acc")
+        scored[data, policy] = np.sum(evaluated["confusion"])
+    assert len(models) == 1
+    shown = json.loads(
+        run("data", "show", tmp_path / "mine", "--labels", "majority", "--json").stdout
+    )
+    assert scored["mine", "majority"] == shown["n_labelled"] > shown["n_windows"] // 2
+    assert scored["mine", "pure"] == scored["mine", "none"] == scored["wrong", ""] == 0
+
+
 def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) -> None:
     shares = tmp_path / "prior.txt"
     shares.write_text("2\n1\n1\n")
@@ -144,6 +204,17 @@ def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) 
 def test_a_learned_prior_is_said(folder: Path, out: Path) -> None:
     trained = run("train", folder, "--out", out, "--prior", "learned", *QUICK, "--json")
     assert len(json.loads(trained.stdout)["prior"]) == 3
+
+
+def test_an_unknown_label_policy_is_refused(folder: Path, out: Path) -> None:
+    wanted = "labels should be pure, majority or none, got 'most'"
+    assert wanted in fails_with(run("train", folder, "--out", out, "--labels", "most"))
+    assert wanted in fails_with(run("data", "show", folder, "--labels", "most"))
+    said = fails_with(run("reproduce", folder, "--out", out, "--labels", "most"))
+    assert "unknown label policy 'most': known are pure, majority, none" in said
+    assert "are for windows of recordings, 'digits' holds images" in fails_with(
+        run("data", "show", "digits", "--labels", "none")
+    )
 
 
 def test_imbalanced_windows_are_scored_again(folder: Path, out: Path) -> None:
