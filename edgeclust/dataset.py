@@ -13,6 +13,7 @@ from edgeclust.card import AnyCard, Card
 from edgeclust.errors import ConfigError, DataError
 from edgeclust.holes import bridge_short_holes
 from edgeclust.window_labels import check_label_policy, find_runs, label_windows
+from edgeclust.window_rows import WindowRows
 from edgeclust.windows import window_starts
 
 
@@ -248,12 +249,12 @@ class WindowedDataset:
         -------
         windows : float32 array of shape (n, n_channels, window)
         """
-        length = self.card.window
-        windows = np.empty((len(indices), len(self.card.channels), length), np.float32)
-        starts, sources = self.starts[indices].tolist(), self.recording_indices[indices].tolist()
-        for row, (start, source) in enumerate(zip(starts, sources, strict=True)):
-            windows[row] = self.recordings[source].signal[:, start : start + length]
-        return windows
+        return self._rows.gather(self.recording_indices[indices], self.starts[indices])
+
+    @cached_property
+    def _rows(self) -> WindowRows:
+        """What windows are gathered from."""
+        return WindowRows([recording.signal for recording in self.recordings], self.card.window)
 
     def select(self, indices: NDArray[np.intp]) -> "WindowedDataset":
         """Return the data set of some windows; the recordings stay whole and are shared.
@@ -289,6 +290,7 @@ class WindowedDataset:
             One for each, in their order and of the same length, finite where they were.
         """
         other = copy(self)
+        vars(other).pop("_rows", None)
         other.recordings = recordings
         return other
 
@@ -306,6 +308,7 @@ class WindowedDataset:
             If none of them has a window.
         """
         part = copy(self)
+        vars(part).pop("_rows", None)
         part.recordings = [self.recordings[i] for i in recordings]
         part._skipped = self._skipped[recordings]
         mine = np.flatnonzero(np.isin(self.recording_indices, recordings))
