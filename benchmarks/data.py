@@ -1,8 +1,8 @@
 """How fast data are read, prepared, opened and gathered, and what memory that takes.
 
-Each measurement has a process of its own, and compares side by side there: medians, and ratios
-above 1 where ours is the quicker. Data are generated in a temporary folder, 3 GB at most by
-default. Some minutes. Run from the root:
+Each measurement has a process of its own, and compares side by side there: medians of CPU time,
+and ratios above 1 where ours is the quicker. Data are generated in a temporary folder, 3 GB at
+most by default. Some minutes. Run from the root:
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/data.py [parse gather prepare open overlap]
 """
@@ -288,13 +288,13 @@ def _generate(call: str) -> bytes:
 
 
 def _medians(rounds: int, **functions: Callable[[], object]) -> dict[str, float]:
-    """Return the median seconds of functions that take turns."""
+    """Return the median CPU seconds of functions that take turns."""
     taken: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = time.process_time()
             function()
-            taken[name].append(time.perf_counter() - start)
+            taken[name].append(time.process_time() - start)
     return {name: sorted(values)[rounds // 2] for name, values in taken.items()}
 
 
