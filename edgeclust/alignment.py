@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclust.card import Channel
-from edgeclust.dataset import Recording, WindowedDataset
+from edgeclust.dataset import WindowedDataset
 from edgeclust.errors import DataError
 
 RIGID_MOUNTS = ("waist", "chest", "thigh")
@@ -299,8 +299,9 @@ def align(dataset: WindowedDataset, alignment: GravityAlignment) -> WindowedData
         session: alignment.matrix(gravity, n_channels)
         for session, gravity in session_gravity(dataset, alignment.units).items()
     }
+    as_it_is = np.eye(n_channels, dtype=np.float32)  # a session without a window
     recordings = [
-        Recording(matrices[r.subject, r.session] @ r.signal, r.subject, r.session, r.labels)
+        replace(r, signal=matrices.get((r.subject, r.session), as_it_is) @ r.signal)
         for r in dataset.recordings
     ]
     return dataset.with_recordings(recordings)

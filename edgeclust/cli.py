@@ -26,6 +26,7 @@ from edgeclust.console import (
     training_progress,
 )
 from edgeclust.data_commands import data_app
+from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
@@ -33,6 +34,8 @@ from edgeclust.model_file import ModelMetadata
 from edgeclust.options import (
     Channels,
     Json,
+    Labels,
+    MaxMissing,
     Rate,
     Root,
     parse_list,
@@ -43,7 +46,6 @@ from edgeclust.options import (
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
-    from edgeclust.dataset import Dataset, WindowedDataset
     from edgeclust.train import Run, TrainedModel
 
 app = typer.Typer(
@@ -117,8 +119,13 @@ def train(
     stride_s: Annotated[float | None, typer.Option(help="The stride in seconds.")] = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    labels: Labels = "pure",
+    max_missing: MaxMissing = 0.0,
     hold_out: Annotated[
-        str, typer.Option(help="Subjects to keep out of the training, as in 9,10.")
+        str,
+        typer.Option(
+            help="Subjects to keep out of the training, as in 9,10; sessions where there is one."
+        ),
     ] = "",
     prior: Annotated[
         str | None,
@@ -175,9 +182,11 @@ def train(
         channels=parse_list(channels),
         window_s=window_s,
         stride_s=stride_s,
+        labels=labels,
+        max_missing=max_missing,
     )
     held_out = tuple(parse_list(hold_out))
-    training, _ = dataset.split_subjects(held_out)
+    training, _ = dataset.hold_out(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
         raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")
     if n_clusters is None:
@@ -252,7 +261,7 @@ def evaluate(
     model = trained.load_model()
     dataset = _open_as(trained, data, root)
     _say_skipped(dataset)
-    seen, held_out = dataset.split_subjects(trained.hold_out if data is None else ())
+    seen, held_out = dataset.hold_out(trained.hold_out if data is None else ())
     if data is None and trained.imbalance is not None:
         seen = make_imbalanced(seen, trained.imbalance)
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
@@ -304,6 +313,8 @@ def reproduce(
         int | None, typer.Option(min=1, help="Processes; the cores, 8 at most, if left out.")
     ] = None,
     root: Root = None,
+    labels: Labels = "",
+    max_missing: MaxMissing = 0.0,
     json: Json = False,
 ) -> None:
     """Train and score a grid of data, settings, methods, seeds: edgeclust reproduce watch --out r.
@@ -335,6 +346,8 @@ def reproduce(
         "seeds": [parse_seed(seed) for seed in parse_list(seeds)],
         "settings": parse_list(settings),
         "root": None if root is None else str(root.resolve()),
+        "labels": labels,
+        "max_missing": max_missing,
     }
     content |= {key: values for key, values in given.items() if values}
     if methods:
@@ -510,6 +523,8 @@ def _open_as(
         root=root,
         rate_hz=card.rate_hz if own else None,
         channels=card.channel_names,
+        labels=trained.labels,
+        max_missing=trained.max_missing,
     )
 
 
@@ -543,7 +558,9 @@ def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
 
 
 def _say_skipped(dataset: "Dataset") -> None:
-    """Say how many windows are left out."""
+    """Say how many windows are left out, and how many hold bridged samples."""
+    if isinstance(dataset, WindowedDataset) and dataset.n_bridged:
+        remark(f"bridged short holes in {dataset.n_bridged} of {len(dataset)} windows")
     if dataset.n_skipped:
         remark(f"skipped {dataset.n_skipped} windows: they hold NaN, infinity or empty cells")
 

@@ -117,6 +117,17 @@ class _Remarks(logging.Handler):
 
 
 @contextmanager
+def say_warnings() -> Iterator[None]:
+    """Say on stderr what the library warns of."""
+    logger, remarks = logging.getLogger("edgeclust"), _Remarks(logging.WARNING)
+    logger.addHandler(remarks)
+    try:
+        yield
+    finally:
+        logger.removeHandler(remarks)
+
+
+@contextmanager
 def training_progress() -> Iterator[
     tuple[Callable[["EpochReport"], None], Callable[[int, int], None]]
 ]:
@@ -154,13 +165,8 @@ def training_progress() -> Iterator[
     def on_step(n_done: int, n_planned: int) -> None:
         bar.update(task, completed=n_done, total=n_planned)
 
-    logger, remarks = logging.getLogger("edgeclust"), _Remarks(logging.WARNING)
-    logger.addHandler(remarks)
-    try:
-        with bar:
-            yield on_epoch, on_step
-    finally:
-        logger.removeHandler(remarks)
+    with say_warnings(), bar:
+        yield on_epoch, on_step
 
 
 @contextmanager
@@ -192,6 +198,35 @@ def download_progress() -> Iterator[Callable[[str, int, int | None], None]]:
 
     with bar:
         yield on_bytes
+
+
+@contextmanager
+def reading_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show on stderr how far data are read, how fast, and the time left: on a terminal alone.
+
+    Yields
+    ------
+    on_part : callable
+        To hand to the preparation: told the bytes that are read, and all.
+    """
+    console = Console(stderr=True)
+    bar = ProgressBar(
+        BarColumn(bar_width=20),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("reading", start=False, total=None)
+
+    def on_part(n_done: int, n_all: int) -> None:
+        if not bar.tasks[task].started:  # what was done before says nothing of the speed
+            bar.reset(task, completed=n_done, total=n_all)
+        bar.update(task, completed=n_done)
+
+    with say_warnings(), bar:
+        yield on_part
 
 
 @contextmanager

@@ -1,13 +1,23 @@
 """``edgeclust data``: what there is to train on."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeclust.console import download_progress, print_facts, print_json, print_rows, remark
+from edgeclust.console import (
+    download_progress,
+    print_facts,
+    print_json,
+    print_rows,
+    reading_progress,
+    remark,
+)
+from edgeclust.errors import DataError
 from edgeclust.images import ArrayDataset
-from edgeclust.options import Channels, Data, Json, Rate, Root, parse_list
+from edgeclust.options import Channels, Data, Json, Labels, MaxMissing, Rate, Root, parse_list
+from edgeclust.processes import MOST_JOBS, n_cores
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
@@ -16,14 +26,16 @@ data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 
 
 @data_app.command("list")
-def list_data(json: Json = False) -> None:
-    """List the data sets known by name: edgeclust data list."""
+def list_data(root: Root = None, json: Json = False) -> None:
+    """List the data sets known by name, and which are here: edgeclust data list."""
     from edgeclust.har_data import READERS
 
+    here = {name: known.is_here(root) for name, known in READERS.items()}
     if json:
-        print_json({"data": sorted(READERS)})
+        print_json({"data": {n: {"what": READERS[n].what, "here": here[n]} for n in here}})
     else:
-        print_rows(["data", "what"], [(n, _first_line(r.__doc__)) for n, r in READERS.items()])
+        rows = [(n, READERS[n].what, "here" if here[n] else "not here") for n in here]
+        print_rows(["data", "what", "under --root" if root else "in the cache"], rows)
 
 
 @data_app.command("show")
@@ -32,56 +44,113 @@ def show_data(
     root: Root = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    labels: Labels = "pure",
+    max_missing: MaxMissing = 0.0,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Picture to make of a few seconds of every class, as in classes.png."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Say what a data set holds: edgeclust data show watch."""
-    from edgeclust.har_data import open_dataset
+    """Say what a data set is, and what was found in its files: edgeclust data show watch."""
+    from edgeclust.har_data import READERS, open_dataset
+    from edgeclust.har_data.facts import describe_card, describe_images, describe_recordings
 
-    dataset = open_dataset(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
+    repairs: Counter[str] = Counter()
+    try:
+        dataset = open_dataset(
+            data,
+            root=root,
+            rate_hz=rate_hz,
+            channels=parse_list(channels),
+            labels=labels,
+            max_missing=max_missing,
+            repairs=repairs,
+        )
+    except DataError:
+        if data in READERS:  # what the files would hold is known without them
+            _print_card(describe_card(READERS[data].card, data), json)
+        raise
+    card = describe_card(dataset.card, data)
     if isinstance(dataset, ArrayDataset):
-        facts = _facts_of_images(dataset)
+        if plot:
+            raise DataError(f"--plot draws recordings, {data!r} holds images: leave it out")
+        found = describe_images(dataset)
     else:
-        facts = _facts_of_recordings(dataset)
-    print_json(facts) if json else print_facts(data, facts)
+        found = describe_recordings(dataset, repairs)
+        if plot:
+            _save_plot(dataset, plot)
+    if json:
+        print_json(card | found)
+        return
+    _print_card(card)
+    _print_found(found)
 
 
-def _facts_of_images(dataset: ArrayDataset) -> dict[str, Any]:
-    """Return what there is to say of images."""
-    card = dataset.card
-    return {
-        "name": card.name,
-        "channels": [*map(str, card.channels)],
-        "height": card.height,
-        "width": card.width,
-        "classes": list(card.classes),
-        "n_images": len(dataset),
-        "n_labelled": int((dataset.labels >= 0).sum()),
-        "source": card.source,
-        "licence": card.licence,
-    }
+def _print_card(card: dict[str, Any], json: bool = False) -> None:
+    """Print what is known of a data set."""
+    if json:
+        print_json(card)
+        return
+    official = card.get("official", {})
+    files = [f"{file} ({checksum or 'checksum unknown'})" for file, checksum in official.items()]
+    shown = {name: value or "unknown" for name, value in card.items()}
+    shown["classes"] = "; ".join(card["classes"]) or "unknown"  # some have commas
+    if "official" in card:
+        shown["official"] = files or "none"
+    print_facts(card["name"], shown)
 
 
-def _facts_of_recordings(dataset: "WindowedDataset") -> dict[str, Any]:
-    """Return what there is to say of recordings."""
-    card = dataset.card
-    n_samples = sum(recording.signal.shape[1] for recording in dataset.recordings)
-    return {
-        "name": card.name,
-        "rate_hz": card.rate_hz,
-        "channels": [*map(str, card.channels)],
-        "mount": card.mount,
-        "classes": list(card.classes),
-        "window": card.window,
-        "stride": card.stride,
-        "subjects": dataset.subjects,
-        "n_recordings": len(dataset.recordings),
-        "minutes": round(n_samples / card.rate_hz / 60, 2),
-        "n_windows": len(dataset),
-        "n_labelled": int((dataset.labels >= 0).sum()),
-        "n_skipped": dataset.n_skipped,
-        "source": card.source,
-        "licence": card.licence,
-    }
+def _print_found(found: dict[str, Any]) -> None:
+    """Print what was found in the files of a data set."""
+    minutes, sensors = found.get("minutes_by_activity", {}), found.get("at_rest", [])
+    shown = {n: v for n, v in found.items() if n not in ("minutes_by_activity", "at_rest")}
+    if minutes:
+        shown["nan_share"] = f"{found['nan_share']:.3%}"
+        shown["repairs"] = [f"{count} {what}" for what, count in found["repairs"].items()] or "none"
+        for name in ("measured_rate_hz", "n_gaps"):
+            if found[name] is None:
+                shown[name] = "unknown: no time stamps are read"
+    for sensor in sensors:
+        norm_g, still_s = sensor["norm_g"], sensor["still_s"]
+        shown[f"at rest: {', '.join(sensor['channels'])}"] = (
+            "never still" if norm_g is None else f"{norm_g:.3f} g, over {still_s:,} s"
+        )
+    print_facts("found", shown)
+    if minutes:
+        _print_minutes(minutes)
+    for sensor in sensors:
+        if sensor["doubt"]:
+            remark(f"doubtful: {sensor['doubt']}")
+
+
+def _print_minutes(minutes: dict[str, dict[str, float]]) -> None:
+    """Print the minutes of each activity of each subject, the shorter of the two across."""
+    names = next(iter(minutes.values()))
+    activities = [name for name in names if any(own[name] for own in minutes.values())]
+    rows = {subject: [own[name] for name in activities] for subject, own in minutes.items()}
+    kind, across = "subject", activities
+    if len(activities) > len(minutes):
+        columns = zip(*rows.values(), strict=True)
+        rows = {name: [*column] for name, column in zip(activities, columns, strict=True)}
+        kind, across = "activity", [*minutes]
+    rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+    cells = [
+        [name, *(f"{m:.1f}" if m else "-" for m in own), f"{sum(own):.1f}"]
+        for name, own in rows.items()
+    ]
+    print_rows([f"minutes by {kind}", *across, "all"], cells)
+
+
+def _save_plot(dataset: "WindowedDataset", path: Path) -> None:
+    """Draw a few seconds of every class."""
+    from edgeclust.har_data.plot import draw_classes
+
+    figure = draw_classes(dataset)
+    known = figure.canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in known:
+        raise DataError(f"--plot should end in .png or another of {', '.join(known)}, got {path}")
+    figure.savefig(path, dpi=110)
 
 
 @data_app.command("fetch")
@@ -100,6 +169,27 @@ def fetch_data(
     remark(f"next: edgeclust train {name}" + ("" if root is None else f" --root {root}"))
 
 
+@data_app.command("prepare")
+def prepare_data(
+    data: Data,
+    root: Root = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the cores, 8 at most, if left out.")
+    ] = None,
+) -> None:
+    """Prepare recordings once, to open in milliseconds from then on: edgeclust data prepare pamap2.
+
+    They are kept in the user's cache until the files change. One that was stopped goes on, and
+    what is prepared already is read and verified.
+    """
+    from edgeclust.har_data import prepare_data
+
+    with reading_progress() as on_part:
+        folder = prepare_data(data, root, jobs=jobs or min(n_cores(), MOST_JOBS), on_part=on_part)
+    remark(f"prepared and verified, in {folder}")
+    remark(f"next: edgeclust train {data}" + ("" if root is None else f" --root {root}"))
+
+
 @data_app.command("convert")
 def convert_data(
     data: Data,
@@ -107,15 +197,13 @@ def convert_data(
     root: Root = None,
     rate_hz: Rate = None,
     channels: Channels = "",
+    kind: Annotated[
+        str, typer.Option("--format", help="Of the recordings: csv, parquet or npz.")
+    ] = "csv",
 ) -> None:
     """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
     from edgeclust.har_data import open_recordings, write_recordings_folder
 
     dataset = open_recordings(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
-    write_recordings_folder(dataset.card, dataset.recordings, out)
+    write_recordings_folder(dataset.card, dataset.recordings, out, kind)
     remark(f"next: edgeclust train {out}")
-
-
-def _first_line(text: str | None) -> str:
-    """Return the first line of a docstring."""
-    return (text or "").strip().partition("\n")[0]

@@ -130,7 +130,7 @@ class ArrayDataset:
         ]
         return ArrayDataset(self.card, images, self.labels[indices], self.groups[indices])
 
-    def split_subjects(self, held_out: Sequence[str]) -> "tuple[ArrayDataset, None]":
+    def hold_out(self, names: Sequence[str]) -> "tuple[ArrayDataset, None]":
         """Return all images: nobody can be held out of them.
 
         Raises
@@ -138,7 +138,7 @@ class ArrayDataset:
         DataError
             If somebody is.
         """
-        if held_out:
+        if names:
             raise DataError(
                 f"{self.card.name!r} holds images, not people: nobody can be held out of it"
             )

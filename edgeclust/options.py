@@ -27,6 +27,22 @@ Channels = Annotated[
     typer.Option(help="Channels to keep, by name or kind, as in acc,gyro; all if left out."),
 ]
 
+Labels = Annotated[
+    str,
+    typer.Option(
+        help="Which windows have a class, for the scores: 'pure', those whose samples all have it; "
+        "'majority', those of which most have it; 'none'."
+    ),
+]
+
+MaxMissing = Annotated[
+    float,
+    typer.Option(
+        help="Share of a window's samples, below 1, that may be missing and are bridged by "
+        "straight lines; windows that lack more are left out."
+    ),
+]
+
 
 def parse_sigma(text: str) -> float | None:
     """Return a fixed sigma, or None for a calibrated one."""

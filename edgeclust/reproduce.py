@@ -3,29 +3,25 @@
 import io
 import json
 import os
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeclust.errors import ConfigError, DataError, EdgeclustError, RunError
 from edgeclust.files import write_atomically
+from edgeclust.processes import MOST_JOBS, n_cores, obey_parent
 
 if TYPE_CHECKING:
     from edgeclust.card import AnyCard
     from edgeclust.train.grid import Cell, Grid
 
 CELLS, ROWS, TABLE = "cells", "runs.csv", "table.md"
-
-MOST_JOBS = 8
-"""Processes at most where nobody says how many: each holds torch and its data."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +191,9 @@ def _plan(
 
     opened = {}
     for name in grid.data:
-        dataset = open_dataset(name, root=grid.root)
+        dataset = open_dataset(
+            name, root=grid.root, labels=grid.labels, max_missing=grid.max_missing
+        )
         opened[name] = (dataset.card, fingerprint(dataset))
     if len({_title(name) for name in opened}) < len(opened):
         raise ConfigError(f"data should have names of their own, got {', '.join(opened)}")
@@ -244,7 +242,8 @@ def _row(
     row: dict[str, Any] = {"data": _title(cell.data), "setting": cell.setting}
     row |= {"variant": cell.variant, **cell.settings(card), "key": key}
     if result := results.get(key):
-        row |= {"n_parts": len(result["parts"]), **result["scores"]}
+        row |= {"n_parts": len(result["parts"]), "split_over": result.get("split_over", "")}
+        row |= result["scores"]
         row |= {name: result[name] for name in ("seconds", "n_threads")}
         row |= {f"version_{name}": text for name, text in result["versions"].items()}
         return row | {"error": ""}
@@ -261,7 +260,7 @@ def _write_tables(folder: Path, rows: Sequence[Mapping[str, Any]]) -> list[dict[
         if any("acc" in line for line in lines):
             picture = io.BytesIO()
             draw_bars(lines).savefig(picture, dpi=120)
-            write_atomically(folder / f"{data}-{setting}.png", picture.getvalue())
+            write_atomically(folder / f"{data}-{setting}.png".replace(" ", "-"), picture.getvalue())
     return summary
 
 
@@ -272,10 +271,8 @@ def _run_all(
 
     A process that dies (out of memory, a crash) costs its job alone; another takes its place.
     """
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    n_cores = n_cores or 1
-    n_workers = min(jobs or min(n_cores, MOST_JOBS), len(pending))
-    n_threads = max(1, n_cores // max(1, n_workers))
+    n_workers = min(jobs or min(n_cores(), MOST_JOBS), len(pending))
+    n_threads = max(1, n_cores() // max(1, n_workers))
     if (limit := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         n_threads = max(1, min(n_threads, int(limit)))
     waiting = list(reversed(pending))
@@ -346,9 +343,7 @@ def _environment(**values: str) -> Iterator[None]:
 
 def _work(connection: Connection, n_threads: int) -> None:
     """Run jobs until None comes; what a process of its own does."""
-    # Ctrl-C reaches all processes of a terminal; the first one alone decides what follows.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    obey_parent()
     import torch
 
     from edgeclust.har_data import open_dataset
@@ -361,7 +356,13 @@ def _work(connection: Connection, n_threads: int) -> None:
             cell, path = job
             try:
                 if opened != cell.data or dataset is None:
-                    dataset, opened = open_dataset(cell.data, root=cell.root), cell.data
+                    dataset = open_dataset(
+                        cell.data,
+                        root=cell.root,
+                        labels=cell.labels,
+                        max_missing=cell.max_missing,
+                    )
+                    opened = cell.data
                 about = {"cell": str(cell), "n_threads": n_threads, "versions": versions()}
                 text = json.dumps(about | run_cell(cell, dataset), indent=1, allow_nan=False)
                 write_atomically(path, f"{text}\n".encode())
@@ -377,11 +378,3 @@ def _one_line(error: Exception) -> str:
         return text
     traceback.print_exception(error)
     return f"{type(error).__name__}: {text}"
-
-
-def _die_with_parent() -> None:
-    """End this process when the one that started it is gone, even killed."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -2,7 +2,11 @@
 
 from edgeclust.extras import require_extra
 
-require_extra("train", "edgeclust.har_data", ("pandas", "pooch", "scipy", "seglearn", "sklearn"))
+require_extra(
+    "train",
+    "edgeclust.har_data",
+    ("filelock", "matplotlib", "pandas", "pooch", "pyarrow", "scipy", "seglearn", "sklearn"),
+)
 
 from edgeclust.har_data.recordings_folder import (  # noqa: E402
     read_recordings_folder,
@@ -13,6 +17,7 @@ from edgeclust.har_data.registry import (  # noqa: E402
     absolute_source,
     open_dataset,
     open_recordings,
+    prepare_data,
 )
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "absolute_source",
     "open_dataset",
     "open_recordings",
+    "prepare_data",
     "read_recordings_folder",
     "write_recordings_folder",
 ]

@@ -1,22 +1,17 @@
-"""Capture-24: the daily life of 151 people, a day each, an accelerometer at the wrist.
+"""Capture-24 as published; what nobody annotated, a third, is unlabelled."""
 
-References
-----------
-Chan, Hang, Tong, Acquah, Schonfeldt, Gershuny and Doherty, "CAPTURE-24: a large dataset of
-wrist-worn activity tracker data collected in the wild for human activity recognition", Scientific
-Data 11, 2024.
-"""
-
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
 from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, seconds, steady_recordings
 
 ARCHIVES = ("capture24.zip",)
@@ -52,42 +47,35 @@ CARD = Card(
 )
 
 
-def read_capture24(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the days of all people; what nobody annotated, a third, is unlabelled.
-
-    All 3883 hours take 18 GB of memory; a folder of fewer people is read as well.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        100 Hz, accelerometer in g, as the files have it.
-    recordings : list of Recording
-        One for each person, more where there are gaps; `session` is the file's name.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
-    """
-    with find_members("capture-24", root, FILES, ARCHIVES) as members:
-        return CARD, steady_recordings(CARD, members.where, _bouts(members))
-
-
-def _bouts(members: Members) -> Iterator[Bout]:
+def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
     """Read one person after another."""
     (path,) = members.require(DICTIONARY)
     dictionary = read_columns(members, path, [], ["annotation", SCHEME]).astype(str)
     place = class_indices(f"{members.where}: {path}", dictionary[SCHEME], CARD.classes)
     annotations = dictionary["annotation"].tolist()
-    for path in members.require(FILES):
+    for path in paths:
         where, name = f"{members.where}: {path}", PurePosixPath(path).name.split(".")[0]
         table = read_columns(members, path, CARD.channel_names, ["annotation"], stamps=["time"])
         annotation = class_indices(where, table["annotation"], annotations, null="")
         labels = np.append(place, np.int8(-1))[annotation]
         samples = table[CARD.channel_names].to_numpy()
         yield Bout(seconds(where, table["time"]), samples, labels, name, name)
+
+
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Bring one file after another to a steady clock."""
+    return steady_recordings(CARD, _bouts(members, paths), repairs)
+
+
+SOURCE = Source(
+    CARD,
+    what="the daily life of 151 people, a day each, an accelerometer at the wrist",
+    pattern=FILES,
+    archives=ARCHIVES,
+    read=_recordings,
+    null_class="what nobody annotated",
+    citation='Chan, Hang, Tong, Acquah, Schonfeldt, Gershuny and Doherty, "CAPTURE-24: a large '
+    "dataset of wrist-worn activity tracker data collected in the wild for human activity "
+    'recognition", Scientific Data 11, 2024',
+)
+"""A recording for each person, more where there are gaps; `session` is the file's name."""

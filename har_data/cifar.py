@@ -1,9 +1,4 @@
-"""CIFAR-10 and CIFAR-100: 60,000 colour pictures each, 32 x 32 pixels, the binary version.
-
-References
-----------
-Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
-"""
+"""CIFAR-10 and CIFAR-100: 60,000 colour pictures each, 32 x 32 pixels, the binary version."""
 
 from pathlib import Path
 
@@ -11,7 +6,9 @@ import numpy as np
 
 from edgeclust.card import Channel, ImageCard
 from edgeclust.errors import DataError
+from edgeclust.har_data.fetch import OFFICIAL
 from edgeclust.har_data.official import check_size, find_file, read_members
+from edgeclust.har_data.source import WholeSet
 from edgeclust.images import ArrayDataset
 
 SIDE = 32
@@ -56,6 +53,12 @@ CIFAR10_FILES = {f"data_batch_{n}.bin": 10_000 for n in range(1, 6)} | {"test_ba
 CIFAR100_FILES = {"train.bin": 50_000, "test.bin": 10_000}
 """Official files and the images in each."""
 
+PLACES = {
+    "cifar10": ("cifar-10-batches-bin", "cifar-10-binary.tar.gz"),
+    "cifar100": ("cifar-100-binary", "cifar-100-binary.tar.gz"),
+}
+"""Folder of the files in the archive, and the archive."""
+
 
 def read_cifar10(root: Path | None = None) -> ArrayDataset:
     """60,000 colour pictures of 10 kinds of things, 32 x 32, training and test files joined.
@@ -71,7 +74,7 @@ def read_cifar10(root: Path | None = None) -> ArrayDataset:
     DataError
         If a file is missing, or is not as it was published.
     """
-    return _read(CIFAR10, root, "cifar-10-batches-bin", "cifar-10-binary.tar.gz", CIFAR10_FILES, 1)
+    return _read(CIFAR10, root, CIFAR10_FILES, 1)
 
 
 def read_cifar100(root: Path | None = None) -> ArrayDataset:
@@ -88,20 +91,14 @@ def read_cifar100(root: Path | None = None) -> ArrayDataset:
     DataError
         If a file is missing, or is not as it was published.
     """
-    return _read(CIFAR100, root, "cifar-100-binary", "cifar-100-binary.tar.gz", CIFAR100_FILES, 2)
+    return _read(CIFAR100, root, CIFAR100_FILES, 2)
 
 
-def _read(
-    card: ImageCard,
-    root: Path | None,
-    folder: str,
-    archive: str,
-    files: dict[str, int],
-    n_labels: int,
-) -> ArrayDataset:
+def _read(card: ImageCard, root: Path | None, files: dict[str, int], n_labels: int) -> ArrayDataset:
     """Read records of some labels, the last the one wanted, and the planes of an image."""
     first, *others = files
-    found = find_file(card.name, root, first, f"{folder}/{first}", archive)
+    *unpacked, archive = _candidates(card, first)
+    found = find_file(card.name, root, *unpacked, archive)
     if found.name == archive:
         contents = read_members(found, [*files])
     else:
@@ -121,3 +118,25 @@ def _read(
             )
         images.append(records[:, n_labels:].reshape(n_images, len(RGB), SIDE, SIDE))
     return ArrayDataset(card, images, np.concatenate(labels))
+
+
+def _candidates(card: ImageCard, file: str) -> tuple[str, str, str]:
+    """Return where an official file is looked for, at last in the archive."""
+    folder, archive = PLACES[card.name]
+    return file, f"{folder}/{file}", archive
+
+
+SOURCES = tuple(
+    WholeSet(
+        card,
+        what=f"60,000 colour pictures of {len(card.classes)} kinds of things, 32 x 32 pixels",
+        read=read,
+        citation='Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009',
+        official=OFFICIAL[card.name].checksums,
+        files=(_candidates(card, next(iter(files))),),
+    )
+    for card, read, files in (
+        (CIFAR10, read_cifar10, CIFAR10_FILES),
+        (CIFAR100, read_cifar100, CIFAR100_FILES),
+    )
+)

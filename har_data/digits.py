@@ -1,9 +1,4 @@
-"""Handwritten digits that come with scikit-learn: the set to try things on.
-
-References
-----------
-Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998.
-"""
+"""Handwritten digits that come with scikit-learn: the set to try things on."""
 
 from pathlib import Path
 
@@ -11,6 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from edgeclust.card import Channel, ImageCard
+from edgeclust.har_data.source import WholeSet
 from edgeclust.images import ArrayDataset
 
 CARD = ImageCard(
@@ -42,3 +38,11 @@ def read_digits(root: Path | None = None) -> ArrayDataset:
     """
     table = load_digits()
     return ArrayDataset(CARD, (table.images / BRIGHTEST).astype(np.float32), table.target)
+
+
+SOURCE = WholeSet(
+    CARD,
+    what="1,797 handwritten digits, 8 x 8 grey pixels; they come with scikit-learn",
+    read=read_digits,
+    citation='Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998',
+)

@@ -1,18 +1,15 @@
-"""DSADS: nineteen daily and sports activities of eight people with five units on the body.
+"""DSADS as published: streams joined from segments of 5 s."""
 
-References
-----------
-Altun, Barshan and Tuncel, "Comparative study on classifying human activities with miniature
-inertial and magnetic sensors", Pattern Recognition 43(10):3605-3620, 2010.
-"""
-
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
-from edgeclust.har_data.members import find_members
+from edgeclust.errors import DataError
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -60,38 +57,35 @@ CARD = Card(
 )
 
 
-def read_dsads(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the five minutes of each person's each activity, joined from segments of 5 s.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Join the five minutes of each person's each activity.
 
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        25 Hz, accelerometers in g, gyroscopes in rad/s, magnetometers without a unit.
-    recordings : list of Recording
-        152 where all is there; `session` is the number of the activity. About every twelfth
-        segment does not go on where the one before it ended: windows are the segments.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
+    About every twelfth segment does not go on where the one before it ended: windows are the
+    segments.
     """
-    with find_members("dsads", root, "a01/p1/s01.txt", ARCHIVES) as members:
-        segments: dict[tuple[str, str], list[str]] = {}
-        for path in members.require("a*/p*/s*.txt"):  # sorted, the numbers with their zeros
-            activity, person, _ = path.split("/")[-3:]
-            segments.setdefault((activity, person), []).append(path)
-        to_units = np.tile(np.repeat([1 / STANDARD_GRAVITY, 1.0, 1.0], 3), len(PLACES))
-        recordings = []
-        for (activity, person), paths in segments.items():
-            table = np.concatenate([read_numbers(members, path, 45, ",") for path in paths])
-            signal = np.ascontiguousarray((table * to_units).T, dtype=np.float32)
-            index = int(activity[1:]) - 1
-            labels = np.full(len(table), index)
-            recordings.append(Recording(signal, person[1:], str(index + 1), labels))
-        return CARD, recordings
+    segments: dict[str, list[str]] = {}
+    for path in members.require("a*/p*/s*.txt"):  # sorted, the numbers with their zeros
+        segments.setdefault(path.rpartition("/")[0], []).append(path)
+    for folder, (first, *_) in segments.items():
+        if not first.endswith("/s01.txt"):
+            raise DataError(f"{members.where}: {folder} has no s01.txt")
+    to_units = np.tile(np.repeat([1 / STANDARD_GRAVITY, 1.0, 1.0], 3), len(PLACES))
+    for folder in (path.rpartition("/")[0] for path in paths):
+        activity, person = folder.split("/")[-2:]
+        table = np.concatenate([read_numbers(members, path, 45, ",") for path in segments[folder]])
+        signal = np.ascontiguousarray((table * to_units).T, dtype=np.float32)
+        index = int(activity[1:]) - 1
+        labels = np.full(len(table), index)
+        yield Recording(signal, person[1:], str(index + 1), labels)
+
+
+SOURCE = Source(
+    CARD,
+    what="nineteen daily and sports activities of eight people, five units on the body",
+    pattern="a*/p*/s01.txt",
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Altun, Barshan and Tuncel, "Comparative study on classifying human activities with '
+    'miniature inertial and magnetic sensors", Pattern Recognition 43(10):3605-3620, 2010',
+)
+"""152 streams; `session` is the number of the activity."""

@@ -1,9 +1,6 @@
 """FashionMNIST: 70,000 grey pictures of clothes, 28 x 28 pixels, in 10 classes.
 
-References
-----------
-Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
-Algorithms", 2017, arXiv:1708.07747. The format is that of MNIST ("IDX").
+The format is that of MNIST ("IDX").
 """
 
 import gzip
@@ -17,7 +14,9 @@ from numpy.typing import NDArray
 
 from edgeclust.card import Channel, ImageCard
 from edgeclust.errors import DataError
+from edgeclust.har_data.fetch import OFFICIAL
 from edgeclust.har_data.official import find_file
+from edgeclust.har_data.source import WholeSet
 from edgeclust.images import ArrayDataset
 
 CARD = ImageCard(
@@ -118,4 +117,24 @@ def read_idx(path: Path, n_axes: int) -> NDArray[np.uint8]:
 
 def _find(root: Path | None, name: str) -> Path:
     """Find an official file, packed or not."""
-    return find_file(CARD.name, root, f"{name}.gz", name)
+    return find_file(CARD.name, root, *_candidates(name))
+
+
+def _candidates(name: str) -> tuple[str, str]:
+    """Return what an official file is called, packed or not."""
+    return f"{name}.gz", name
+
+
+SOURCE = WholeSet(
+    CARD,
+    what="70,000 grey pictures of clothes, 28 x 28 pixels, in 10 classes",
+    read=read_fashion_mnist,
+    citation='Xiao, Rasul and Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking '
+    'Machine Learning Algorithms", 2017, arXiv:1708.07747',
+    official=OFFICIAL[CARD.name].checksums,
+    files=tuple(
+        _candidates(f"{part}-{kind}-ubyte")
+        for part in PARTS
+        for kind in ("images-idx3", "labels-idx1")
+    ),
+)

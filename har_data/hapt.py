@@ -1,13 +1,9 @@
-"""HAPT: six activities and the transitions between postures, a phone at the waist of 30 people.
-
-References
-----------
-Reyes-Ortiz, Oneto, Sama, Parra and Anguita, "Transition-aware human activity recognition using
-smartphones", Neurocomputing 171:754-767, 2016.
-"""
+"""HAPT as published: its raw streams."""
 
 import re
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +11,8 @@ from numpy.typing import NDArray
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
 
 ARCHIVES = (
@@ -39,31 +36,12 @@ CARD = Card(
 )
 
 
-def read_hapt(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the raw streams; transitions and what lies between activities are unlabelled.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, accelerometer in g and gyroscope in rad/s.
-    recordings : list of Recording
-        One for each experiment, 61 in all; `session` is its number.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
-    """
-    with find_members("hapt", root, "RawData/labels.txt", ARCHIVES) as members:
-        (index,) = members.require("RawData/labels.txt")
-        bouts = read_numbers(members, index, 5).astype(np.intp)
-        paths = members.require("RawData/acc_exp*_user*.txt")
-        return CARD, [_read_experiment(members, path, bouts) for path in paths]
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one experiment after another; transitions and what lies between are unlabelled."""
+    (index,) = members.require("RawData/labels.txt")
+    bouts = read_numbers(members, index, 5).astype(np.intp)
+    for path in paths:
+        yield _read_experiment(members, path, bouts)
 
 
 def _read_experiment(members: Members, path: str, bouts: NDArray[np.intp]) -> Recording:
@@ -82,3 +60,16 @@ def _read_experiment(members: Members, path: str, bouts: NDArray[np.intp]) -> Re
             labels[first - 1 : last] = activity - 1
     signal = np.concatenate([acc, gyro], axis=1, dtype=np.float32).T
     return Recording(np.ascontiguousarray(signal), str(user), str(experiment), labels)
+
+
+SOURCE = Source(
+    CARD,
+    what="six activities and the transitions between postures, a phone at the waist of 30 people",
+    pattern="RawData/acc_exp*_user*.txt",
+    archives=ARCHIVES,
+    read=_recordings,
+    null_class="transitions, and what lies between activities",
+    citation='Reyes-Ortiz, Oneto, Sama, Parra and Anguita, "Transition-aware human activity '
+    'recognition using smartphones", Neurocomputing 171:754-767, 2016',
+)
+"""61 experiments; `session` is their number."""

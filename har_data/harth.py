@@ -1,19 +1,15 @@
-"""HARTH: twelve activities of 22 people in free living, accelerometers at back and thigh.
+"""HARTH as published, its columns by name: three files have one more."""
 
-References
-----------
-Logacjov, Bach, Kongsvold, Bardstu and Mork, "HARTH: a human activity recognition dataset for
-machine learning", Sensors 21(23):7853, 2021.
-"""
-
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
 from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, seconds, steady_recordings
 
 ARCHIVES = ("harth.zip",)
@@ -49,35 +45,28 @@ CARD = Card(
 )
 
 
-def read_harth(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the streams of all people, their columns by name: three files have one more.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, both accelerometers in g, as the files have them.
-    recordings : list of Recording
-        One for each file, more where it has gaps; `session` is the file's name.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
-    """
-    with find_members("harth", root, "S0[0-2][0-9].csv", ARCHIVES) as members:
-        return CARD, steady_recordings(CARD, members.where, _bouts(members))
-
-
-def _bouts(members: Members) -> Iterator[Bout]:
+def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
     """Read one file after another."""
-    for path in members.require("S0[0-2][0-9].csv"):
+    for path in paths:
         where, name = f"{members.where}: {path}", PurePosixPath(path).stem
         table = read_columns(members, path, [*CARD.channel_names, "label"], stamps=["timestamp"])
         times = seconds(where, table["timestamp"])
         labels = class_indices(where, table["label"], CLASSES)
         yield Bout(times, table[CARD.channel_names].to_numpy(), labels, name, name)
+
+
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Bring one file after another to a steady clock."""
+    return steady_recordings(CARD, _bouts(members, paths), repairs)
+
+
+SOURCE = Source(
+    CARD,
+    what="twelve activities of 22 people in free living, accelerometers at back and thigh",
+    pattern="S0[0-2][0-9].csv",
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Logacjov, Bach, Kongsvold, Bardstu and Mork, "HARTH: a human activity recognition '
+    'dataset for machine learning", Sensors 21(23):7853, 2021',
+)
+"""A recording for each file, more where it has gaps; `session` is the file's name."""

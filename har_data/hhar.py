@@ -1,15 +1,9 @@
-"""HHAR: six activities of nine people, eight phones at the waist and four watches at once.
+"""HHAR as published: each device of each person a stream, all at the lowest of their rates."""
 
-References
-----------
-Stisen, Blunck, Bhattacharya, Prentow, Kjaergaard, Dey, Sonne and Jensen, "Smart devices are
-different: assessing and mitigating mobile sensing heterogeneities for activity recognition",
-SenSys 2015.
-"""
-
-import logging
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import product
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +11,11 @@ from numpy.typing import NDArray
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
 from edgeclust.har_data.named_columns import read_columns
-from edgeclust.har_data.stamped import Bout, join_in_time, steady_recordings
+from edgeclust.har_data.source import Source
+from edgeclust.har_data.stamped import ONE_SENSOR, Bout, join_in_time, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
-
-logger = logging.getLogger(__name__)
 
 ARCHIVES = ("heterogeneity+activity+recognition.zip", "Activity recognition exp.zip")
 
@@ -56,53 +49,30 @@ Stream = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int8]]
 """Seconds, samples and labels of one sensor of a device worn by a person."""
 
 
-def read_hhar(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read every device of every person as a stream of its own, all at the lowest of their rates.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Join the two files of a kind of device after another.
 
     The devices sample at 50 to 200 Hz. Stamps are those of ``Creation_Time``; the gyroscope is
     put at those of the accelerometer.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, accelerometer in g, brought from m/s^2, and gyroscope in rad/s.
-    recordings : list of Recording
-        One for each stretch without a gap; `session` is the device, as in ``nexus4_1``. The
-        devices were worn at once: a person's recordings are many views of the same minutes.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
     """
-    marker = FILES.format("Phones", "accelerometer")
-    with find_members("hhar", root, marker, ARCHIVES) as members:
-        return CARD, steady_recordings(CARD, members.where, _bouts(members))
+    for kind, sensor in product(("Phones", "Watch"), ("accelerometer", "gyroscope")):
+        members.require(FILES.format(kind, sensor))
+    return steady_recordings(CARD, _bouts(members, paths, repairs), repairs)
 
 
-def _bouts(members: Members) -> Iterator[Bout]:
-    """Join the two files of a kind of device, and say what only one of them has."""
-    n_alone = 0
-    for kind in ("Phones", "Watch"):
+def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Bout]:
+    """Join the two files of a kind of device, and count what only one of them has."""
+    for path in paths:
+        kind = PurePosixPath(path).name.split("_")[0]
         acc, gyro = (
             _read_streams(members, FILES.format(kind, sensor))
             for sensor in ("accelerometer", "gyroscope")
         )
-        n_alone += len(acc.keys() ^ gyro.keys())
+        repairs[ONE_SENSOR] += len(acc.keys() ^ gyro.keys())
         for person, device in sorted(acc.keys() & gyro.keys()):
             times, samples, labels = acc[person, device]
             bout = Bout(times, samples / STANDARD_GRAVITY, labels, person, device)
             yield join_in_time(bout, *gyro[person, device][:2])
-    if n_alone:
-        logger.warning(
-            "%s: %d devices of a person have one of the two sensors only and are left out",
-            *(members.where, n_alone),
-        )
 
 
 def _read_streams(members: Members, file: str) -> dict[tuple[str, str], Stream]:
@@ -115,3 +85,18 @@ def _read_streams(members: Members, file: str) -> dict[tuple[str, str], Stream]:
         times = own["Creation_Time"].to_numpy() / 1e9
         streams[str(person), str(device)] = (times, own[[*"xyz"]].to_numpy(), own["gt"].to_numpy())
     return streams
+
+
+SOURCE = Source(
+    CARD,
+    what="six activities of nine people, eight phones at the waist and four watches at once",
+    pattern=FILES.format("[PW]*", "accelerometer"),
+    archives=ARCHIVES,
+    read=_recordings,
+    null_class="null",
+    citation='Stisen, Blunck, Bhattacharya, Prentow, Kjaergaard, Dey, Sonne and Jensen, "Smart '
+    "devices are different: assessing and mitigating mobile sensing heterogeneities for "
+    'activity recognition", SenSys 2015',
+)
+"""`session` is the device, as in ``nexus4_1``. The devices were worn at once: a person's recordings
+are many views of the same minutes."""

@@ -128,6 +128,24 @@ def find_members(
         yield _look(name, folder, marker, archives, opened)
 
 
+def is_there(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) -> bool:
+    """Tell whether `find_members` has something to open, by names alone.
+
+    Parameters
+    ----------
+    name, root, marker, archives
+        As of `find_members`.
+    """
+    folder = default_root(name) if root is None else root
+    if folder.is_file():
+        return folder.name in archives
+    return any(
+        any((place / archive).is_file() for archive in archives)
+        or any(_ends_in(path.as_posix(), marker) for path in place.rglob("*"))
+        for place in (folder, folder / name)
+    )
+
+
 def _look(
     name: str, folder: Path, marker: str, archives: tuple[str, ...], opened: ExitStack
 ) -> Members:

@@ -1,19 +1,16 @@
-"""mHealth: twelve exercises of ten people with units on the chest, an ankle and an arm.
+"""mHealth as published; its null class is unlabelled."""
 
-References
-----------
-Banos et al., "mHealthDroid: a novel framework for agile development of mobile health
-applications", IWAAL 2014.
-"""
-
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
@@ -61,31 +58,14 @@ CARD = Card(
 )
 
 
-def read_mhealth(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the streams of three units and the electrocardiogram; the null class is unlabelled.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one person after another.
 
     The accelerometers are converted from m/s². The readme says that the gyroscopes are in deg/s,
     which their values at rest contradict: they are left as they are, and without a unit.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, accelerometers in g, the electrocardiogram in mV, the rest without a unit.
-    recordings : list of Recording
-        One for each person; `session` is the name of the file.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
     """
-    with find_members("mhealth", root, FILES, ARCHIVES) as members:
-        return CARD, [_read_file(members, path) for path in members.require(FILES)]
+    for path in paths:
+        yield _read_file(members, path)
 
 
 def _read_file(members: Members, path: str) -> Recording:
@@ -100,3 +80,16 @@ def _read_file(members: Members, path: str) -> Recording:
         session=name,
         labels=class_indices(f"{members.where}: {path}", table[:, -1], ACTIVITIES, null=0),
     )
+
+
+SOURCE = Source(
+    CARD,
+    what="twelve activities of ten people, units at chest, ankle and lower arm",
+    pattern=FILES,
+    archives=ARCHIVES,
+    read=_recordings,
+    null_class="0, no activity",
+    citation='Banos et al., "mHealthDroid: a novel framework for agile development of mobile '
+    'health applications", IWAAL 2014',
+)
+"""One recording for each person; `session` is the name of the file."""

@@ -1,19 +1,16 @@
-"""MotionSense: six activities of 24 people, a phone in the front pocket of the trousers.
+"""MotionSense as published: the device motion of all trials, which has no stamps."""
 
-References
-----------
-Malekzadeh, Clegg, Cavallaro and Haddadi, "Mobile sensor data anonymization", IoTDI 2019, 49-58.
-"""
-
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
 from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.source import Source
 
 ARCHIVES = ("A_DeviceMotion_data.zip", "motion-sense-master.zip")
 
@@ -49,31 +46,14 @@ CARD = Card(
 )
 
 
-def read_motionsense(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the device motion of all trials; the files have no time stamps.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one trial after another.
 
     The phone splits acceleration into ``gravity`` and ``userAcceleration``, both in g: here they
     are added up again, to what the accelerometer felt. The attitude is left out.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, total acceleration in g and rotation rate in rad/s.
-    recordings : list of Recording
-        One for each file, 360 in all; `session` is its folder, as in ``dws_11``.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
     """
-    with find_members("motionsense", root, FILES, ARCHIVES) as members:
-        return CARD, [_read_file(members, path) for path in members.require(FILES)]
+    for path in paths:
+        yield _read_file(members, path)
 
 
 def _read_file(members: Members, path: str) -> Recording:
@@ -85,3 +65,15 @@ def _read_file(members: Members, path: str) -> Recording:
     labels = np.full(len(gyro), activity[0])
     subject = file.removeprefix("sub_").removesuffix(".csv")
     return Recording(np.ascontiguousarray(signal), subject, trial, labels)
+
+
+SOURCE = Source(
+    CARD,
+    what="six activities of 24 people, a phone in the front pocket of the trousers",
+    pattern=FILES,
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Malekzadeh, Clegg, Cavallaro and Haddadi, "Mobile sensor data anonymization", '
+    "IoTDI 2019, 49-58",
+)
+"""360 trials; `session` is their folder, as in ``dws_11``."""

@@ -20,6 +20,19 @@ def default_root(name: str) -> Path:
     return Path(pooch.os_cache("edgeclust")) / name
 
 
+def look_for(name: str, root: Path | None, *candidates: str) -> Path | None:
+    """Return the first of some files that is there, or None.
+
+    Parameters
+    ----------
+    name, root, candidates
+        As of `find_file`.
+    """
+    folder = default_root(name) if root is None else root
+    paths = [place / file for place in (folder, folder / name) for file in candidates]
+    return next((path for path in paths if path.is_file()), None)
+
+
 def find_file(name: str, root: Path | None, *candidates: str) -> Path:
     """Return the first of some files that is there.
 
@@ -38,10 +51,9 @@ def find_file(name: str, root: Path | None, *candidates: str) -> Path:
     DataError
         If none is there; the message says how to get it.
     """
+    if path := look_for(name, root, *candidates):
+        return path
     folder = default_root(name) if root is None else root
-    for path in [place / file for place in (folder, folder / name) for file in candidates]:
-        if path.is_file():
-            return path
     raise DataError(
         f"{folder}: has no {' and no '.join(candidates)} of {name!r}: name the folder of the "
         f"official files with --root DIR, or: edgeclust data fetch {name} --root {folder}"

@@ -1,27 +1,21 @@
-"""Opportunity: four people at breakfast with five units on the back and the arms.
+"""Opportunity as published: the inertial units of the body, and locomotion."""
 
-References
-----------
-Roggen et al., "Collecting complex activity datasets in highly rich networked sensor
-environments", INSS 2010.
-
-Chavarriaga et al., "The Opportunity challenge: a benchmark database for on-body sensor-based
-activity recognition", Pattern Recognition Letters 34, 2013.
-"""
-
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
 
 ARCHIVES = ("opportunity+activity+recognition.zip", "OpportunityUCIDataset.zip")
 
-FILES = ("S?-ADL?.dat", "S?-Drill.dat")
+FILES = "S?-[AD]*.dat"
 
 LOCOMOTION = {1: "stand", 2: "walk", 4: "sit", 5: "lie"}
 """Classes by their number in the track of locomotion; there is no 3."""
@@ -51,34 +45,16 @@ CARD = Card(
 )
 
 
-def read_opportunity(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the five inertial units of the body and the labels of locomotion.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one run after another.
 
     Accelerometers are converted from thousandths of g, gyroscopes from thousandths of rad/s. All
-    else is left out: single accelerometers, shoes, magnetometers, orientations, objects.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        30 Hz, accelerometers in g and gyroscopes in rad/s.
-    recordings : list of Recording
-        One for each file, 24 in all; `session` is ``ADL1`` to ``ADL5`` or ``Drill``. NaN where
-        the radio lost samples, for minutes at times while the labels go on; -1 where the person
-        neither stands, walks, sits nor lies.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
+    else is left out: single accelerometers, shoes, magnetometers, orientations, objects. NaN
+    where the radio lost samples, for minutes at times while the labels go on; -1 where the person
+    neither stands, walks, sits nor lies.
     """
-    with find_members("opportunity", root, FILES[0], ARCHIVES) as members:
-        paths = sorted(path for pattern in FILES for path in members.matching(pattern))
-        return CARD, [_read_file(members, path) for path in paths]
+    for path in paths:
+        yield _read_file(members, path)
 
 
 def _read_file(members: Members, path: str) -> Recording:
@@ -94,3 +70,18 @@ def _read_file(members: Members, path: str) -> Recording:
         session=session,
         labels=class_indices(f"{members.where}: {path}", known, LOCOMOTION, null=0),
     )
+
+
+SOURCE = Source(
+    CARD,
+    what="four modes of locomotion of four people at breakfast, five units on the body",
+    pattern=FILES,
+    archives=ARCHIVES,
+    read=_recordings,
+    null_class="0, neither of the four",
+    citation='Roggen et al., "Collecting complex activity datasets in highly rich networked sensor '
+    'environments", INSS 2010; Chavarriaga et al., "The Opportunity challenge: a '
+    'benchmark database for on-body sensor-based activity recognition", Pattern '
+    "Recognition Letters 34, 2013",
+)
+"""24 runs; `session` is ``ADL1`` to ``ADL5`` or ``Drill``."""

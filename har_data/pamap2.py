@@ -1,21 +1,19 @@
-"""PAMAP2: eighteen activities of nine people with units on the hand, the chest and the ankle.
+"""PAMAP2 as published, both parts; what lies between activities is unlabelled."""
 
-References
-----------
-Reiss and Stricker, "Introducing a new benchmarked dataset for activity monitoring", ISWC 2012.
-"""
-
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.holes import bridge_short_holes
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
 from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.holes import bridge_short_holes
 
 ARCHIVES = ("pamap2+physical+activity+monitoring.zip", "PAMAP2_Dataset.zip")
 
@@ -71,34 +69,15 @@ CARD = Card(
 )
 
 
-def read_pamap2(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the streams of three units, of both parts; what lies between activities is unlabelled.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one file after another; the folder ``Protocol`` is that part alone.
 
     The accelerometers of 16 g are read and converted from m/s²; those of 6 g saturate. Left out
-    are the orientations, which are invalid, the temperatures and the heart rate.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it; the folder ``Protocol`` is that
-        part alone.
-
-    Returns
-    -------
-    card : Card
-        100 Hz, accelerometers in g, gyroscopes in rad/s, magnetometers in uT.
-    recordings : list of Recording
-        One for each file; `session` is its folder and name. Holes of up to 0.2 s that the radio
-        left are bridged by straight lines, longer ones are NaN.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
+    are the orientations, which are invalid, the temperatures and the heart rate. Holes of up to
+    0.2 s that the radio left are bridged by straight lines, longer ones are NaN.
     """
-    with find_members("pamap2", root, FILES, ARCHIVES) as members:
-        # The two parts call their files alike.
-        return CARD, [_read_file(members, path) for path in members.matching(FILES)]
+    for path in paths:
+        yield _read_file(members, path)
 
 
 def _read_file(members: Members, path: str) -> Recording:
@@ -115,3 +94,17 @@ def _read_file(members: Members, path: str) -> Recording:
         session=" ".join(name.parts[-2:]),
         labels=class_indices(f"{members.where}: {path}", table[:, 1], ACTIVITIES, null=0),
     )
+
+
+SOURCE = Source(
+    CARD,
+    what="eighteen activities of nine people, units on the hand, the chest and the ankle",
+    pattern=FILES,
+    archives=ARCHIVES,
+    read=_recordings,
+    null_class="0, between activities",
+    citation='Reiss and Stricker, "Introducing a new benchmarked dataset for activity monitoring", '
+    "ISWC 2012",
+    same_names=True,  # the two parts call their files alike
+)
+"""One recording for each file; `session` is its folder and name."""

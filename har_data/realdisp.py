@@ -1,16 +1,10 @@
-"""REALDISP: 33 exercises of 17 people with nine units on the body, in place and displaced.
+"""REALDISP as published, and its three scenarios as data sets of their own."""
 
-References
-----------
-Banos, Damas, Pomares, Rojas, Toth and Amft, "A benchmark dataset to evaluate sensor displacement
-in activity recognition", UbiComp 2012, 1026-1035.
-"""
-
-import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -18,12 +12,11 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.text_tables import read_numbers
 from edgeclust.har_data.units import STANDARD_GRAVITY
-
-logger = logging.getLogger(__name__)
 
 ARCHIVES = (
     "realdisp+activity+recognition+dataset.zip",
@@ -97,40 +90,14 @@ CARD = Card(
 )
 
 
-def read_realdisp(root: Path | None = None, scenario: str = "") -> tuple[Card, list[Recording]]:
-    """Read the logs of one scenario, or of all; those that hold no measurement are left out.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-    scenario : str
-        ``ideal`` (placed by an instructor), ``self`` (by the person) or ``mutual`` (some units
-        displaced on purpose); all when left out.
-
-    Returns
-    -------
-    card : Card
-        50 Hz; accelerometers in g, brought from m/s^2, and gyroscopes in rad/s.
-    recordings : list of Recording
-        One for each stretch of a log: the clock of most was set back once. `session` is the
-        scenario as the log names it, as in ``mutual4``. No activity (0) is unlabelled.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
-    """
-    card = replace(CARD, name=f"realdisp-{scenario}") if scenario else CARD
-    with find_members("realdisp", root, "subject*_*.log", ARCHIVES) as members:
-        paths = members.require(f"subject*_{scenario}*.log")
-        return card, steady_recordings(card, members.where, _bouts(members, paths))
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one log after another; the clock of most was set back once, which cuts them in two."""
+    return steady_recordings(CARD, _bouts(members, paths, repairs), repairs)
 
 
-def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
-    """Read one log after another, and say which are empty."""
+def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Bout]:
+    """Read one log after another, and count those that hold no measurement."""
     to_units = np.array([1 / STANDARD_GRAVITY if u == "g" else 1.0 for _, u in UNITS] * len(PLACES))
-    empty = []
     for path in paths:
         where, name = f"{members.where}: {path}", PurePosixPath(path).stem
         found = re.fullmatch(r"subject(\d+)_((?:ideal|self|mutual)\d*)", name)
@@ -139,13 +106,34 @@ def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
         table = read_numbers(members, path, len(CARD.channels) + 3, "\t")
         samples = table[:, 2:-1]
         if not samples.any():
-            empty.append(name)
+            repairs[f"log of nothing but zeros left out ({name})"] += 1
             continue
         labels = class_indices(where, table[:, -1], range(1, len(CARD.classes) + 1), null=0)
         times = table[:, 0] + table[:, 1] / 1e6
         yield Bout(times, samples * to_units, labels, subject=found[1], session=found[2])
-    if empty:
-        logger.warning(
-            "%s: %d logs hold nothing but zeros and are left out: %s",
-            *(members.where, len(empty), ", ".join(empty)),
-        )
+
+
+def _source(scenario: str, what: str) -> Source:
+    """Return one scenario, or all where it is empty."""
+    return Source(
+        replace(CARD, name=f"realdisp-{scenario}") if scenario else CARD,
+        what=f"33 exercises of 17 people, nine units on the body, {what}",
+        pattern=f"subject*_{scenario}*.log",
+        archives=ARCHIVES,
+        read=_recordings,
+        null_class="0, no activity",
+        citation="Banos, Damas, Pomares, Rojas, Toth and Amft, "
+        '"A benchmark dataset to evaluate sensor displacement in activity recognition", '
+        "UbiComp 2012, 1026-1035",
+        folder=CARD.name,
+    )
+
+
+SOURCES = (
+    _source("", "in place and displaced"),
+    _source("ideal", "placed by an instructor"),
+    _source("self", "placed by themselves"),
+    _source("mutual", "some of them displaced on purpose"),
+)
+"""All logs, and those of each scenario; `session` is the scenario as the log names it, as in
+``mutual4``."""

@@ -1,11 +1,14 @@
-"""Recordings of your own: a folder with dataset.json, recordings.csv and one CSV a recording."""
+"""Recordings of your own: a folder with dataset.json, recordings.csv and a file a recording."""
 
-import csv
 import json
+import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,34 +17,88 @@ from numpy.typing import NDArray
 from edgeclust.card import Card
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
-from edgeclust.samples import check_rate, read_header, read_samples
+from edgeclust.har_data.recording_csv import CsvText
+from edgeclust.har_data.recording_files import FORMATS, read_content, recording_table
+from edgeclust.har_data.source import describe_repairs
+from edgeclust.har_data.stamped import GAPS, REPEATED, SWAPPED
+from edgeclust.har_data.time_columns import TIME_KINDS, check_clock, longest_gap
+from edgeclust.har_data.timeline import is_steady, to_steady_rate
+
+__all__ = [
+    "Entry",
+    "FolderCard",
+    "read_folder_card",
+    "read_index",
+    "read_recording",
+    "read_recordings_folder",
+    "recording_table",
+    "write_recordings_folder",
+]
+
+logger = logging.getLogger(__name__)
 
 CARD_FILE, INDEX_FILE = "dataset.json", "recordings.csv"
 INDEX_COLUMNS = ["file", "subject", "session"]
 
+RESAMPLED = "stretches brought to a steady rate"
 
-def read_recordings_folder(folder: Path) -> tuple[Card, list[Recording]]:
+
+@dataclass(frozen=True)
+class FolderCard:
+    """What ``dataset.json`` says.
+
+    Parameters
+    ----------
+    card : Card
+    time_kind : str or None
+        What columns ``time`` hold, as `edgeclust.har_data.time_columns.to_seconds` takes it.
+    """
+
+    card: Card
+    time_kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of ``recordings.csv``: the file, and whose it is."""
+
+    path: Path
+    subject: str
+    session: str
+
+
+def read_recordings_folder(
+    folder: Path, repairs: Counter[str] | None = None
+) -> tuple[Card, list[Recording]]:
     """Read a recordings folder.
 
     Parameters
     ----------
     folder : Path
         Holds ``dataset.json`` (the card: name, rate_hz, channels with name and unit, window,
-        stride; classes, mount, source and licence are optional), ``recordings.csv`` (columns
-        file, subject, session) and the CSV files it lists: a column for each channel, an
-        optional ``time`` in seconds, an optional ``label`` (class name, empty = unlabelled).
-        Other columns are ignored.
+        stride; classes, mount, source and licence are optional, and so is time: what columns of
+        that name hold, "s", "ms", "us", "ns" or "iso8601"), ``recordings.csv`` (columns file,
+        subject, session; the subject may be left out of all) and the files it lists. In a CSV or
+        Parquet file: a column for each channel, an optional ``time``, an optional ``label``
+        (class name, empty = unlabelled); other columns are ignored. In an NPZ: ``signal``
+        (n_samples, n_channels), an optional ``scale`` (n_channels,) to multiply it by, and
+        optional ``time`` and ``label`` (index of the class, -1 = unlabelled).
+    repairs : Counter, optional
+        What was repaired is added; left out, one line warns of it.
 
     Returns
     -------
     card : Card
     recordings : list of Recording
-        In the order of ``recordings.csv``; missing values are NaN.
+        In the order of ``recordings.csv``; missing values are NaN. What has no steady ``time``
+        is sorted, cut at gaps of more than a second (five samples, where that is longer) and
+        resampled; a warning says how often. A recording that is cut has numbers in `session`.
 
     Raises
     ------
     DataError
-        If a file is missing, empty or malformed; the message names file, line and column.
+        If a file is missing, empty, malformed, or of another rate; the message names file, line
+        and column.
 
     Examples
     --------
@@ -56,75 +113,31 @@ def read_recordings_folder(folder: Path) -> tuple[Card, list[Recording]]:
     >>> same_card == card, bool((same[1].signal == recordings[1].signal).all())
     (True, True)
     """
-    card = _read_card(folder)
-    return card, [
-        _read_recording(path, card, subject, session)
-        for path, subject, session in _read_index(folder)
-    ]
+    folder_card = read_folder_card(folder)
+    recordings: list[Recording] = []
+    counted: Counter[str] = Counter() if repairs is None else repairs
+    for entry in read_index(folder):
+        found, repaired = read_recording(entry, folder_card)
+        recordings += found
+        counted.update(repaired)
+    if repairs is None and (said := describe_repairs(counted)):
+        logger.warning("%s: repaired: %s", folder, said)
+    return folder_card.card, recordings
 
 
-def write_recordings_folder(card: Card, recordings: Sequence[Recording], folder: Path) -> None:
-    """Write recordings as a folder that `read_recordings_folder` reads back the same.
+def read_folder_card(folder: Path) -> FolderCard:
+    """Read ``dataset.json``.
 
     Parameters
     ----------
-    card : Card
-        What the recordings are.
-    recordings : sequence of Recording
-        One CSV each, with the time in seconds from its start.
     folder : Path
-        Made here; may exist only when it is empty.
+        A recordings folder.
 
     Raises
     ------
     DataError
-        If the folder exists and is not empty.
+        If it is not there or says what cannot be.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: exists and is not empty")
-    folder = folder.resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed, so that nobody ever sees half a folder.
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        names = [f"{number:04d}.csv" for number in range(len(recordings))]
-        for name, recording in zip(names, recordings, strict=True):
-            recording_table(card, recording).to_csv(partial / name, index=False)
-        rows = [(n, r.subject, r.session) for n, r in zip(names, recordings, strict=True)]
-        pd.DataFrame(rows, columns=INDEX_COLUMNS).to_csv(partial / INDEX_FILE, index=False)
-        (partial / CARD_FILE).write_text(json.dumps(card.to_json(), indent=1) + "\n")
-        partial.chmod(0o755)
-        partial.replace(folder)
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
-
-
-def recording_table(card: Card, recording: Recording) -> pd.DataFrame:
-    """Return a recording as its CSV shows it: time, the channels, the label.
-
-    Parameters
-    ----------
-    card : Card
-        Names the channels and the classes.
-    recording : Recording
-        Of shape (n_channels, n_samples).
-
-    Returns
-    -------
-    table : DataFrame of n_samples rows
-        ``time`` in seconds from 0, the channels, and ``label`` where anything is labelled.
-    """
-    table = pd.DataFrame(recording.signal.T, columns=card.channel_names)
-    table.insert(0, "time", np.round(np.arange(len(table)) / card.rate_hz, 6))
-    if recording.labels is not None:
-        names = np.array([*card.classes, ""], dtype=object)
-        table["label"] = names[recording.labels]
-    return table
-
-
-def _read_card(folder: Path) -> Card:
-    """Read ``dataset.json``."""
     path = folder / CARD_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -134,107 +147,187 @@ def _read_card(folder: Path) -> Card:
         ) from error
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path}: is no JSON: {error}") from error
-    return Card.from_json(content, str(path))
+    card = Card.from_json(content, str(path))
+    time_kind = content.get("time")
+    if time_kind not in (None, *TIME_KINDS):
+        raise DataError(f"{path}: time should be {', '.join(TIME_KINDS)}, got {time_kind!r}")
+    return FolderCard(card, time_kind)
 
 
-def _read_index(folder: Path) -> list[tuple[Path, str, str]]:
-    """Read ``recordings.csv``: file, subject and session of each recording."""
+def read_index(folder: Path) -> list[Entry]:
+    """Read ``recordings.csv``.
+
+    Parameters
+    ----------
+    folder : Path
+        A recordings folder.
+
+    Returns
+    -------
+    entries : list of Entry
+        In its order; `subject` is empty where none is named at all.
+
+    Raises
+    ------
+    DataError
+        If it lists no file, one that is not there, lies elsewhere, is listed twice or is of no
+        kind that is read, or if it names the subjects of some files only.
+    """
     path = folder / INDEX_FILE
     if not path.is_file():
         raise DataError(f"{path}: is not there")
-    found = []
-    for line, (file, subject, session) in _read_rows(path, INDEX_COLUMNS):
-        recording = folder / file
-        if not recording.is_file():
-            raise DataError(f"{path}, line {line}: the file {recording} is not there")
-        if recording.suffix.lower() != ".csv":
+    text = CsvText.open(path, ["file", "session"])
+    entries: list[Entry] = []
+    lines: dict[Path, int] = {}
+    for line, cells in text.rows():
+        if not any(cells):
+            continue
+        row = dict(zip(text.columns, [*cells, *[""] * len(text.columns)], strict=False))
+        file = _inside(folder, row["file"], f"{path}, line {line}")
+        first = lines.setdefault(file.resolve(), line)
+        if first != line:
             raise DataError(
-                f"{path}, line {line}: recordings are read from .csv files, not {file!r}"
+                f"{path}, line {line}: {row['file']} is the file of line {first} too; "
+                "a recording may be listed once"
             )
-        found.append((recording, subject, session))
-    if not found:
+        entries.append(Entry(file, row.get("subject", ""), row["session"]))
+    if not entries:
         raise DataError(f"{path}: lists no recording")
-    return found
-
-
-def _read_rows(path: Path, names: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of some columns of a CSV, white space taken off."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.reader(lines)
-        try:
-            columns = read_header(next(rows, []), names, str(path))
-            for row in rows:
-                cells = [*(cell.strip() for cell in row), *[""] * len(columns)]
-                if any(cells):
-                    yield rows.line_num, [cells[columns.index(name)] for name in names]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path}, line {rows.line_num + 1}: is no CSV: {error}") from error
-
-
-def _read_recording(path: Path, card: Card, subject: str, session: str) -> Recording:
-    """Read one CSV; pandas is quick, and where it finds other than numbers the lines are read."""
-    channels = card.channel_names
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            columns = read_header(next(csv.reader(lines), []), channels, str(path))
-        table = _read_quickly(path, columns, [*channels, "time", "label"])
-    except (csv.Error, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is no CSV in UTF-8: {str(error).strip()}") from error
-    if table.drop(columns="label", errors="ignore").dtypes.map(lambda t: t.kind in "fiu").all():
-        with np.errstate(over="ignore"):  # beyond float32 is infinity, and left out as such
-            samples = table[channels].to_numpy(np.float32)
-        times = table["time"].to_numpy(np.float64) if "time" in table else None
-    else:
-        samples, times = _read_lines(path, channels)
-    if not len(samples):
-        raise DataError(f"{path}: has a header and no samples")
-    if times is not None:
-        check_rate(times, card.rate_hz, str(path))
-    labels = _class_indices(table["label"], card, path) if "label" in table else None
-    return Recording(np.ascontiguousarray(samples.T), subject, session, labels)
-
-
-def _read_quickly(path: Path, columns: list[str], wanted: list[str]) -> pd.DataFrame:
-    """Read the wanted columns that are there; those that hold other than numbers stay text."""
-    names = {position: name for position, name in enumerate(columns) if name in wanted}
-    table = pd.read_csv(
-        path,
-        header=None,
-        names=range(len(columns)),
-        skiprows=1,
-        usecols=list(names),
-        index_col=False,  # or a comma at the end of each line would shift the columns
-        dtype={position: str for position, name in names.items() if name == "label"},
-        keep_default_na=False,
-        na_values=["", "nan", "NaN"],
-        encoding="utf-8-sig",
-        skipinitialspace=True,
-        low_memory=False,
-    )
-    return table.rename(columns=names)
-
-
-def _read_lines(
-    path: Path, channels: list[str]
-) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-    """Read a CSV line by line, which says where one is wrong."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        chunks = list(read_samples(lines, channels, source=str(path)))
-    samples = np.concatenate([np.empty((0, len(channels)), np.float32), *(s for s, _ in chunks)])
-    times = [t for _, t in chunks if t is not None]
-    return samples, np.concatenate(times) if times else None
-
-
-def _class_indices(column: "pd.Series[str]", card: Card, path: Path) -> NDArray[np.intp]:
-    """Turn class names into indices; an empty one is unlabelled."""
-    known = {name: index for index, name in enumerate(card.classes)} | {"": -1}
-    indices = column.fillna("").str.strip().map(known)
-    if indices.isna().any():
-        line, name = next(
-            (line, name) for line, (name,) in _read_rows(path, ["label"]) if name not in known
-        )
+    unnamed = [line for line, e in zip(lines.values(), entries, strict=True) if not e.subject]
+    if unnamed and len(unnamed) < len(entries):
         raise DataError(
-            f"{path}, line {line}: label {name!r} is not among the classes of "
-            f"{CARD_FILE}: {', '.join(card.classes) or 'none'}"
+            f"{path}, line {unnamed[0]}: has no subject, others have; name all of them or none"
         )
-    return indices.to_numpy().astype(np.intp)
+    return entries
+
+
+def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recording], Counter[str]]:
+    """Read one recording of a folder, on a steady clock.
+
+    Parameters
+    ----------
+    entry : Entry
+        As `read_index` returns it.
+    folder_card : FolderCard
+        As `read_folder_card` returns it.
+
+    Returns
+    -------
+    recordings : list of Recording
+        One, or as many as gaps cut it into. Where there is no ``time``, or it is steady, the
+        samples are to the bit those of the file.
+    faults : Counter
+        What was repaired, as `edgeclust.har_data.source.describe_repairs` says it.
+
+    Raises
+    ------
+    DataError
+        As `read_recordings_folder`.
+    """
+    card, time_kind = folder_card.card, folder_card.time_kind
+    content = read_content(entry.path, card, time_kind)
+    samples, times, labels = content.samples, content.times, content.labels
+    if times is None or is_steady(times, card.rate_hz):
+        signal = np.ascontiguousarray(samples.T)
+        return [Recording(signal, entry.subject, entry.session, labels)], Counter()
+    check_clock(times, card.rate_hz, time_kind, str(entry.path))
+    stretches, repairs = to_steady_rate(
+        times,
+        samples.astype(np.float64),
+        np.full(len(samples), -1) if labels is None else labels,
+        card.rate_hz,
+        longest_gap(card.rate_hz),
+    )
+    if not stretches:
+        raise DataError(
+            f"{entry.path}: no two samples have different time stamps, "
+            f"{longest_gap(card.rate_hz):g} s apart at most"
+        )
+    faults = Counter(
+        {
+            REPEATED: repairs.n_repeated,
+            SWAPPED: repairs.n_out_of_order,
+            GAPS: repairs.n_gaps,
+            RESAMPLED: sum(stretch.resampled for stretch in stretches),
+        }
+    )
+    recordings = [
+        Recording(
+            np.ascontiguousarray(stretch.samples.T, dtype=np.float32),
+            entry.subject,
+            entry.session if len(stretches) == 1 else f"{entry.session} {number}",
+            None if labels is None else stretch.labels,
+        )
+        for number, stretch in enumerate(stretches, start=1)
+    ]
+    return recordings, faults
+
+
+def write_recordings_folder(
+    card: Card,
+    recordings: Sequence[Recording],
+    folder: Path,
+    kind: str = "csv",
+    more: Sequence[Mapping[str, NDArray[Any]]] = (),
+) -> None:
+    """Write recordings as a folder that `read_recordings_folder` reads back the same.
+
+    Parameters
+    ----------
+    card : Card
+        What the recordings are.
+    recordings : sequence of Recording
+        A file each; tables have the time in seconds from its start.
+    folder : Path
+        Made here; may exist only when it is empty.
+    kind : str
+        Of the files: ``csv``, ``parquet`` or ``npz``.
+    more : sequence of mappings, optional
+        Further columns of each recording, by name: arrays of shape (n_samples,).
+
+    Raises
+    ------
+    DataError
+        If the folder exists and is not empty, or if there is no such kind, or a name in the card
+        cannot stand in such a folder.
+    """
+    if f".{kind}" not in FORMATS:
+        raise DataError(f"format should be {', '.join(f[1:] for f in FORMATS)}, got {kind!r}")
+    for name in (*card.channel_names, *card.classes):
+        if name != name.strip() or name in ({"time", "label"} & set(card.channel_names)):
+            raise DataError(f"{name!r} of {card.name!r} cannot be a column or a label: rename it")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: exists and is not empty")
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Written beside and renamed, so that nobody ever sees half a folder.
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        rows = []
+        for number, recording in enumerate(recordings):
+            name = f"{number:04d}.{kind}"
+            columns = more[number] if more else {}
+            FORMATS[f".{kind}"].write(partial / name, card, recording, columns)
+            rows.append((name, recording.subject, recording.session))
+        pd.DataFrame(rows, columns=INDEX_COLUMNS).to_csv(partial / INDEX_FILE, index=False)
+        (partial / CARD_FILE).write_text(json.dumps(card.to_json(), indent=1) + "\n")
+        partial.chmod(0o755)
+        partial.replace(folder)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+
+
+def _inside(folder: Path, file: str, where: str) -> Path:
+    """Return the path of a file that is named, if it is there, within, and of a kind read."""
+    name = PureWindowsPath(file)  # which knows the separators of all systems
+    if name.anchor or ".." in name.parts:
+        raise DataError(f"{where}: {file!r} leads out of the folder; put the recording into it")
+    path = folder / file
+    if not path.is_file():
+        raise DataError(f"{where}: the file {path} is not there")
+    if path.suffix.lower() not in FORMATS:
+        raise DataError(
+            f"{where}: recordings are read from {', '.join(FORMATS)} files, not {file!r}"
+        )
+    return path

@@ -1,74 +1,49 @@
 """The data sets known by name, and the one door to all data."""
 
-from collections.abc import Callable, Sequence
-from functools import partial, update_wrapper
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgeclust.card import Card
 from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
-from edgeclust.har_data.capture24 import read_capture24
-from edgeclust.har_data.cifar import read_cifar10, read_cifar100
-from edgeclust.har_data.digits import read_digits
-from edgeclust.har_data.dsads import read_dsads
-from edgeclust.har_data.fashion_mnist import read_fashion_mnist
-from edgeclust.har_data.hapt import read_hapt
-from edgeclust.har_data.harth import read_harth
-from edgeclust.har_data.hhar import read_hhar
-from edgeclust.har_data.mhealth import read_mhealth
-from edgeclust.har_data.motionsense import read_motionsense
-from edgeclust.har_data.opportunity import read_opportunity
-from edgeclust.har_data.pamap2 import read_pamap2
-from edgeclust.har_data.realdisp import read_realdisp
+from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
+from edgeclust.har_data.cifar import SOURCES as CIFAR
+from edgeclust.har_data.digits import SOURCE as DIGITS
+from edgeclust.har_data.dsads import SOURCE as DSADS
+from edgeclust.har_data.fashion_mnist import SOURCE as FASHION_MNIST
+from edgeclust.har_data.hapt import SOURCE as HAPT
+from edgeclust.har_data.harth import SOURCE as HARTH
+from edgeclust.har_data.hhar import SOURCE as HHAR
+from edgeclust.har_data.mhealth import SOURCE as MHEALTH
+from edgeclust.har_data.motionsense import SOURCE as MOTIONSENSE
+from edgeclust.har_data.opportunity import SOURCE as OPPORTUNITY
+from edgeclust.har_data.pamap2 import SOURCE as PAMAP2
+from edgeclust.har_data.prepare import OnPart, find_prepared, prepare
+from edgeclust.har_data.prepared import open_prepared
+from edgeclust.har_data.realdisp import SOURCES as REALDISP
 from edgeclust.har_data.recordings_folder import read_recordings_folder
 from edgeclust.har_data.selection import resample, select_channels
-from edgeclust.har_data.stl10 import read_stl10, read_stl10_unlabelled
-from edgeclust.har_data.uci_har import read_uci_har
-from edgeclust.har_data.unimib_shar import read_unimib_shar
-from edgeclust.har_data.usc_had import read_usc_had
-from edgeclust.har_data.watch import read_watch
-from edgeclust.har_data.wisdm_2019 import read_wisdm_2019
-from edgeclust.har_data.wisdm_v1 import read_wisdm_v1
+from edgeclust.har_data.session_cache import is_session_cache, read_session_cache
+from edgeclust.har_data.source import Source, WholeSet
+from edgeclust.har_data.stl10 import SOURCES as STL10
+from edgeclust.har_data.uci_har import SOURCE as UCI_HAR
+from edgeclust.har_data.unimib_shar import SOURCE as UNIMIB_SHAR
+from edgeclust.har_data.usc_had import SOURCE as USC_HAD
+from edgeclust.har_data.watch import SOURCE as WATCH
+from edgeclust.har_data.wisdm_2019 import SOURCES as WISDM_2019
+from edgeclust.har_data.wisdm_v1 import SOURCE as WISDM_V1
 from edgeclust.images import ArrayDataset
 
-Reader = Callable[[Path | None], tuple[Card, list[Recording]] | ArrayDataset]
-"""From the folder of the official files, or None for the usual one, to recordings or images."""
+_KNOWN: tuple[Source | WholeSet, ...] = (
+    WATCH,
+    *(DSADS, HAPT, MHEALTH, OPPORTUNITY, PAMAP2, UCI_HAR, UNIMIB_SHAR, USC_HAD),
+    *(CAPTURE24, HARTH, HHAR, MOTIONSENSE, *REALDISP, WISDM_V1, *WISDM_2019),
+    *(DIGITS, FASHION_MNIST, *CIFAR, *STL10),
+)
 
-
-def _part_of(read: Callable[..., tuple[Card, list[Recording]]], **part: str) -> Reader:
-    """Return the reader of one part of a data set, documented as that of the whole."""
-    return update_wrapper(partial(read, **part), read)
-
-
-READERS: dict[str, Reader] = {
-    "watch": read_watch,
-    "dsads": read_dsads,
-    "hapt": read_hapt,
-    "mhealth": read_mhealth,
-    "opportunity": read_opportunity,
-    "pamap2": read_pamap2,
-    "uci-har": read_uci_har,
-    "unimib-shar": read_unimib_shar,
-    "usc-had": read_usc_had,
-    "capture-24": read_capture24,
-    "harth": read_harth,
-    "hhar": read_hhar,
-    "motionsense": read_motionsense,
-    "realdisp": read_realdisp,
-    "realdisp-ideal": _part_of(read_realdisp, scenario="ideal"),
-    "realdisp-self": _part_of(read_realdisp, scenario="self"),
-    "realdisp-mutual": _part_of(read_realdisp, scenario="mutual"),
-    "wisdm-v1": read_wisdm_v1,
-    "wisdm-2019-phone": _part_of(read_wisdm_2019, device="phone"),
-    "wisdm-2019-watch": _part_of(read_wisdm_2019, device="watch"),
-    "digits": read_digits,
-    "fashion-mnist": read_fashion_mnist,
-    "cifar10": read_cifar10,
-    "cifar100": read_cifar100,
-    "stl10": read_stl10,
-    "stl10-unlabelled": read_stl10_unlabelled,
-}
-"""Readers by the name that ``edgeclust train`` takes."""
+READERS = {known.card.name: known for known in _KNOWN}
+"""Data sets by the name that ``edgeclust train`` takes."""
 
 
 def absolute_source(data: str) -> str:
@@ -93,13 +68,18 @@ def open_dataset(
     channels: Sequence[str] = (),
     window_s: float | None = None,
     stride_s: float | None = None,
+    labels: str = "pure",
+    max_missing: float = 0.0,
+    repairs: Counter[str] | None = None,
 ) -> WindowedDataset | ArrayDataset:
     """Open data by name or by path: recordings cut into windows, or images.
+
+    Recordings that `prepare_data` has prepared are mapped into memory instead of read.
 
     Parameters
     ----------
     data : str or Path
-        A name in `READERS`, or the path of a recordings folder.
+        A name in `READERS`, or the path of a recordings folder or of a cache of whar-datasets.
     window, stride : int, optional
         Length of a window and the step between two in samples, at the rate asked for; the card's
         when left out.
@@ -112,9 +92,18 @@ def open_dataset(
         Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
     window_s, stride_s : float, optional
         The same as `window` and `stride` in seconds, to the nearest sample; give either.
+    labels : str
+        Label policy of windows: ``pure``, ``majority`` or ``none``; see `WindowedDataset`.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged; see `WindowedDataset`.
+    repairs : Counter, optional
+        What was repaired in published files is added, by what is said of it; left out, one line
+        warns of it.
 
     Raises
     ------
+    ConfigError
+        If the label policy is unknown, or the share out of range.
     DataError
         If it is neither, or cannot be read, or holds no whole window or no such channel, or if
         images are to be treated as recordings.
@@ -125,16 +114,7 @@ def open_dataset(
     >>> len(open_dataset("watch")), len(open_dataset("digits"))
     (2229, 1797)
     """
-    content: tuple[Card, list[Recording]] | ArrayDataset
-    if str(data) in READERS:  # a name wins over a folder that happens to be called so
-        content = READERS[str(data)](None if root is None else Path(root))
-    elif Path(data).is_dir():
-        content = read_recordings_folder(Path(data))
-    else:
-        raise DataError(
-            f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
-            "or give the path of a recordings folder"
-        )
+    content = _read(_look_up(data), None if root is None else Path(root), repairs)
     if not isinstance(content, ArrayDataset):
         if channels:
             content = select_channels(*content, channels)
@@ -143,16 +123,83 @@ def open_dataset(
         card, recordings = content
         window = _in_samples(card, "window", window, window_s)
         stride = _in_samples(card, "stride", stride, stride_s)
-        return WindowedDataset(card, recordings, window, stride)
+        return WindowedDataset(card, recordings, window, stride, labels, max_missing)
     if any(length is not None for length in (window, stride, window_s, stride_s)):
         raise DataError(
             f"window and stride cut recordings, {str(data)!r} holds images: leave them out"
+        )
+    if labels != "pure" or max_missing:
+        raise DataError(
+            f"labels and max_missing are for windows of recordings, {str(data)!r} holds images: "
+            "leave them out"
         )
     if rate_hz is not None or channels:
         raise DataError(
             f"rate and channels are those of recordings, {str(data)!r} holds images: leave them out"
         )
     return content
+
+
+def prepare_data(
+    data: str | Path,
+    root: Path | str | None = None,
+    *,
+    jobs: int = 1,
+    on_part: OnPart = lambda n_done, n_all: None,
+) -> Path:
+    """Prepare data once, so that `open_dataset` opens them in milliseconds whatever their size.
+
+    Parameters
+    ----------
+    data, root
+        As of `open_dataset`.
+    jobs, on_part
+        As of `edgeclust.har_data.prepare.prepare`.
+
+    Returns
+    -------
+    folder : Path
+        What was prepared, in the user's cache.
+
+    Raises
+    ------
+    DataError
+        As `open_dataset`, or if there is no room, or nothing to prepare.
+    """
+    what = _look_up(data)
+    if isinstance(what, WholeSet) or (isinstance(what, Path) and is_session_cache(what)):
+        raise DataError(
+            f"{str(data)!r} is used as it is: prepared are recordings folders and published "
+            "recordings"
+        )
+    return prepare(what, None if root is None else Path(root), jobs=jobs, on_part=on_part)
+
+
+def _look_up(data: str | Path) -> Source | WholeSet | Path:
+    """Return what a name or a path stands for."""
+    if str(data) in READERS:  # a name wins over a folder that happens to be called so
+        return READERS[str(data)]
+    if Path(data).is_dir() or is_session_cache(Path(data)):
+        return Path(data)
+    raise DataError(
+        f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
+        "or give the path of a recordings folder"
+    )
+
+
+def _read(
+    what: Source | WholeSet | Path, root: Path | None, repairs: Counter[str] | None
+) -> tuple[Card, list[Recording]] | ArrayDataset:
+    """Read data, or open them where they are prepared."""
+    if isinstance(what, WholeSet):
+        return what.read(root)
+    if isinstance(what, Path) and is_session_cache(what):
+        return read_session_cache(what, repairs)
+    if prepared := find_prepared(what, root):
+        return open_prepared(prepared, repairs)
+    if isinstance(what, Path):
+        return read_recordings_folder(what, repairs)
+    return what.card, what.recordings(root, repairs)
 
 
 def _in_samples(card: Card, name: str, samples: int | None, seconds: float | None) -> int | None:

@@ -1,8 +1,8 @@
-"""Recordings from samples with time stamps: on a steady clock, and what was repaired is said."""
+"""Recordings from samples with time stamps: on a steady clock, and what was repaired counted."""
 
-import logging
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,12 +15,24 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.timeline import MOST_GAP_S, to_steady_rate
 
-logger = logging.getLogger(__name__)
-
-REPEATED = "repeated and left out"
-SWAPPED = "out of order and sorted"
+REPEATED = "samples of a repeated stamp left out"
+SWAPPED = "samples out of order sorted"
 GAPS = "gaps cut"
-ALONE = "without a sample of the other sensor and left out"
+ALONE = "samples without one of the other sensor left out"
+ONE_SENSOR = "streams of one of two sensors left out"
+
+
+@dataclass(frozen=True)
+class StampedRecording(Recording):
+    """A recording whose samples had time stamps.
+
+    Parameters
+    ----------
+    step_s : float
+        Median of the steps from one stamp to the next, in seconds, as the sensor made them.
+    """
+
+    step_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -54,50 +66,52 @@ class Bout:
             raise DataError(f"{self.session} of {self.subject} has a sample with no time")
 
 
-def steady_recordings(card: Card, where: str, bouts: Iterable[Bout]) -> list[Recording]:
-    """Bring bouts to the rate of the card, and warn in one line of what was repaired.
+def steady_recordings(
+    card: Card, bouts: Iterable[Bout], repairs: Counter[str]
+) -> Iterator[StampedRecording]:
+    """Bring bouts to the rate of the card, one at a time.
 
     Parameters
     ----------
     card : Card
         Says the rate.
-    where : str
-        The folder or archive, for the message.
     bouts : iterable of Bout
-        Taken one at a time.
+        Taken as recordings are.
+    repairs : Counter
+        What was repaired is added, by what is said of it.
 
-    Returns
-    -------
-    recordings : list of Recording
+    Yields
+    ------
+    recording : StampedRecording
         One for each stretch without a gap; a bout of several has their number in `session`.
 
     Examples
     --------
+    >>> from collections import Counter
     >>> import numpy as np
     >>> from edgeclust import Card, Channel
     >>> from edgeclust.har_data.stamped import Bout, steady_recordings
     >>> card = Card("toy", 10.0, (Channel("x", "g"),), window=2, stride=2)
     >>> times = np.array([0.0, 0.1, 0.2, 9.0, 9.1])
     >>> bout = Bout(times, np.ones((5, 1)), np.zeros(5, int), subject="1", session="run")
-    >>> [(r.session, r.signal.shape) for r in steady_recordings(card, "toy", [bout])]
+    >>> repairs = Counter()
+    >>> [(r.session, r.signal.shape) for r in steady_recordings(card, [bout], repairs)]
     [('run 1', (1, 3)), ('run 2', (1, 2))]
+    >>> +repairs
+    Counter({'gaps cut': 1})
     """
-    recordings = []
-    faults: Counter[str] = Counter()
     for bout in bouts:
-        stretches, repairs = to_steady_rate(bout.times, bout.samples, bout.labels, card.rate_hz)
-        faults += bout.faults
-        faults += Counter(
-            {REPEATED: repairs.n_repeated, SWAPPED: repairs.n_out_of_order, GAPS: repairs.n_gaps}
+        stretches, mended = to_steady_rate(bout.times, bout.samples, bout.labels, card.rate_hz)
+        repairs.update(bout.faults)
+        repairs.update(
+            {REPEATED: mended.n_repeated, SWAPPED: mended.n_out_of_order, GAPS: mended.n_gaps}
         )
+        steps = np.diff(bout.times)
+        step_s = float(np.median(steps[steps > 0])) if stretches else math.nan
         for number, stretch in enumerate(stretches, start=1):
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
             session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
-            recordings.append(Recording(signal, bout.subject, session, stretch.labels))
-    if faults:
-        said = ", ".join(f"{faults[what]} {what}" for what in sorted(faults))
-        logger.warning("%s: time stamps repaired: %s", where, said)
-    return recordings
+            yield StampedRecording(signal, bout.subject, session, stretch.labels, step_s=step_s)
 
 
 def join_in_time(

@@ -1,11 +1,6 @@
-"""STL-10: 13,000 labelled and 100,000 unlabelled colour pictures, 96 x 96 pixels.
+"""STL-10: 13,000 labelled and 100,000 unlabelled colour pictures, 96 x 96 pixels."""
 
-References
-----------
-Coates, Lee and Ng, "An Analysis of Single-Layer Networks in Unsupervised Feature Learning",
-AISTATS 2011.
-"""
-
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +9,9 @@ from numpy.typing import NDArray
 
 from edgeclust.card import Channel, ImageCard
 from edgeclust.errors import DataError
+from edgeclust.har_data.fetch import OFFICIAL
 from edgeclust.har_data.official import check_size, default_root, find_file
+from edgeclust.har_data.source import WholeSet
 from edgeclust.images import ArrayDataset
 
 SIDE = 96
@@ -33,6 +30,8 @@ CARD = ImageCard(
     source="https://cs.stanford.edu/~acoates/stl10/ (Coates, Lee and Ng 2011)",
     licence="none stated",
 )
+
+UNLABELLED_CARD = replace(CARD, name="stl10-unlabelled")
 
 N_LABELLED = {"train": 5_000, "test": 8_000}
 N_UNLABELLED = 100_000
@@ -74,8 +73,7 @@ def read_stl10_unlabelled(root: Path | None = None) -> ArrayDataset:
     images = [_map_images(root, part, n) for part, n in N_LABELLED.items()]
     images.append(_map_images(root, "unlabeled", N_UNLABELLED))
     labels.append(np.full(N_UNLABELLED, -1, np.intp))
-    card = replace(CARD, name="stl10-unlabelled")
-    return ArrayDataset(card, images, np.concatenate(labels))
+    return ArrayDataset(UNLABELLED_CARD, images, np.concatenate(labels))
 
 
 def _map_images(root: Path | None, part: str, n_images: int) -> NDArray[np.uint8]:
@@ -102,4 +100,37 @@ def _find(root: Path | None, name: str) -> Path:
     if archive.is_file() and not (archive.parent / FOLDER).is_dir():
         # Mapping takes files as they are, and unpacking 3 GB for each command would be no help.
         raise DataError(f"{archive}: is packed: tar -xzf {archive} -C {archive.parent}")
-    return find_file(CARD.name, root, f"{FOLDER}/{name}", name)
+    return find_file(CARD.name, root, *_candidates(name))
+
+
+def _candidates(name: str) -> tuple[str, str]:
+    """Return where an official file is looked for."""
+    return f"{FOLDER}/{name}", name
+
+
+def _source(
+    card: ImageCard, what: str, read: Callable[[Path | None], ArrayDataset], *more: str
+) -> WholeSet:
+    """Return the labelled images, or those and more."""
+    labelled = [f"{part}_{kind}.bin" for part in N_LABELLED for kind in "Xy"]
+    return WholeSet(
+        card,
+        what=what,
+        read=read,
+        citation="Coates, Lee and Ng, "
+        '"An Analysis of Single-Layer Networks in Unsupervised Feature Learning", AISTATS 2011',
+        official=OFFICIAL[CARD.name].checksums,
+        files=tuple(map(_candidates, (*labelled, *more))),
+        folder=CARD.name,
+    )
+
+
+SOURCES = (
+    _source(CARD, "13,000 colour pictures of 10 kinds of things, 96 x 96 pixels", read_stl10),
+    _source(
+        UNLABELLED_CARD,
+        "113,000 colour pictures: those of stl10 and 100,000 unlabelled ones after them",
+        read_stl10_unlabelled,
+        "unlabeled_X.bin",
+    ),
+)

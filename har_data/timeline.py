@@ -33,11 +33,14 @@ class Stretch:
     samples : float64 array of shape (n_samples, n_channels)
     labels : int array of shape (n_samples,)
         Of the sample that is nearest in time.
+    resampled : bool
+        Whether the samples are other than those that were given.
     """
 
     start_s: float
     samples: NDArray[np.float64]
     labels: NDArray[np.integer[Any]]
+    resampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,35 @@ def to_steady_rate(
     return stretches, Repairs(n_repeated, n_out_of_order, len(cuts))
 
 
+def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:
+    """Tell whether samples come at a rate, so that they need no resampling.
+
+    Parameters
+    ----------
+    times : float64 array of shape (n_samples,)
+        Stamps in seconds.
+    rate_hz : float
+        The rate, above 0.
+
+    Returns
+    -------
+    steady : bool
+        Each step is right to a tenth, and all together to two in a thousand.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.har_data.timeline import is_steady
+    >>> is_steady(np.arange(9) / 50, 50.0), is_steady(np.arange(9) / 49, 50.0)
+    (True, True)
+    >>> is_steady(np.arange(99) / 49, 50.0)
+    False
+    """
+    steps = np.diff(times) * rate_hz
+    drift = abs(float(steps.sum()) - len(steps))
+    return bool((np.abs(steps - 1) <= JITTER).all() and drift <= max(1, DRIFT * len(steps)))
+
+
 def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray[np.float64]:
     """Resample steady samples; what the lower rate cannot hold is filtered out.
 
@@ -147,9 +179,7 @@ def _resample(
     rate_hz: float,
 ) -> Stretch:
     """Bring one stretch, its stamps rising, to a rate."""
-    steps = np.diff(times) * rate_hz
-    drift = abs(steps.sum() - len(steps))
-    if (np.abs(steps - 1) <= JITTER).all() and drift <= max(1, DRIFT * len(steps)):
+    if is_steady(times, rate_hz):
         return Stretch(float(times[0]), samples, labels)
     # To a steady clock of about the sensor's own rate first, where that is higher.
     own_hz = max(rate_hz, 1 / float(np.median(np.diff(times))))
@@ -160,4 +190,4 @@ def _resample(
     wanted = times[0] + np.arange(len(steady)) / rate_hz
     later = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
     nearest = later - (wanted - times[later - 1] < times[later] - wanted)
-    return Stretch(float(times[0]), steady, labels[nearest])
+    return Stretch(float(times[0]), steady, labels[nearest], resampled=True)

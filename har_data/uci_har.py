@@ -1,13 +1,8 @@
-"""UCI HAR: six activities, a phone at the waist of 30 people, filtered and cut by its authors.
+"""UCI HAR as published: the streams that its windows of 128 were cut from."""
 
-References
-----------
-Anguita, Ghio, Oneto, Parra and Reyes-Ortiz, "A public domain dataset for human activity
-recognition using smartphones", ESANN 2013.
-"""
-
+from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +10,8 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.hapt import CARD as HAPT
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
 
 ARCHIVES = ("human+activity+recognition+using+smartphones.zip", "UCI HAR Dataset.zip")
@@ -38,32 +34,14 @@ CARD = Card(
 )
 
 
-def read_uci_har(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the streams that the windows of 128 were cut from, of both parts.
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read both parts: a recording for each stretch of windows that overlap by half.
 
-    ``body_acc`` is left out: it is ``total_acc`` less the authors' estimate of gravity.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, accelerometer in g and gyroscope in rad/s.
-    recordings : list of Recording
-        One for each stretch of windows that overlap by half, of one activity of one subject;
-        cut as the card says they give the windows of the files. `session` is the part and the
-        number of the first window.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
+    Each is of one activity of one subject, and gives the windows of the files when it is cut as
+    the card says. ``body_acc`` is left out: it is ``total_acc`` less an estimate of gravity.
     """
-    with find_members("uci-har", root, MARKER, ARCHIVES) as members:
-        return CARD, [r for part in ("train", "test") for r in _read_part(members, part)]
+    for part in ("train", "test"):
+        yield from _read_part(members, part)
 
 
 def _read_part(members: Members, part: str) -> list[Recording]:
@@ -103,3 +81,15 @@ def _read_part(members: Members, part: str) -> list[Recording]:
         )
         for start, stop in pairwise(edges)
     ]
+
+
+SOURCE = Source(
+    CARD,
+    what="six activities, a phone at the waist of 30 people, filtered and cut by its authors",
+    pattern=MARKER,
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Anguita, Ghio, Oneto, Parra and Reyes-Ortiz, "A public domain dataset for human '
+    'activity recognition using smartphones", ESANN 2013',
+)
+"""`session` is the part and the number of the first window."""

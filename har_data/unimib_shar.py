@@ -1,12 +1,7 @@
-"""UniMiB-SHAR: nine activities and eight kinds of fall, a phone in the trouser pocket of 30 people.
+"""UniMiB-SHAR as published: windows of 3 s around peaks."""
 
-References
-----------
-Micucci, Mobilio and Napoletano, "UniMiB SHAR: a dataset for human activity recognition using
-acceleration data from smartphones", Applied Sciences 7(10):1101, 2017.
-"""
-
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,7 +10,8 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.mat_files import read_mat, take_matrix
-from edgeclust.har_data.members import find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.units import STANDARD_GRAVITY
 
 ARCHIVES = ("UniMiB-SHAR.zip",)
@@ -53,46 +49,37 @@ CARD = Card(
 )
 
 
-def read_unimib_shar(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the windows of 3 s around peaks, each a recording of its own; converted from m/s².
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        50 Hz, accelerometer in g.
-    recordings : list of Recording
-        11 771 of 151 samples, which are no stretches of one stream; `session` is the number of
-        the trial and of the row, counted from 1.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
-    """
-    with find_members("unimib-shar", root, "acc_data.mat", ARCHIVES) as members:
-        tables = {}
-        for variable, n_columns in (("acc_data", 3 * CARD.window), ("acc_labels", 3)):
-            (path,) = members.require(f"{variable}.mat")
-            where = f"{members.where}: {path}"
-            tables[variable] = take_matrix(read_mat(members, path), variable, n_columns, where)
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Make a recording of each window, which are no stretches of one stream; from m/s²."""
+    tables = {}
+    for variable, n_columns in (("acc_data", 3 * CARD.window), ("acc_labels", 3)):
+        (path,) = members.require(f"{variable}.mat")
+        where = f"{members.where}: {path}"
+        tables[variable] = take_matrix(read_mat(members, path), variable, n_columns, where)
     rows, labels = tables["acc_data"], tables["acc_labels"]
     if len(rows) != len(labels):
         raise DataError(f"{where}: has labels of {len(labels)} windows, acc_data has {len(rows)}")
     classes = class_indices(where, labels[:, 0], ACTIVITIES)
     windows = (rows / STANDARD_GRAVITY).astype(np.float32).reshape(-1, 3, CARD.window)
-    return CARD, [
-        Recording(
+    for row, (window, label, (subject, trial)) in enumerate(
+        zip(windows, classes, labels[:, 1:].tolist(), strict=True), start=1
+    ):
+        yield Recording(
             signal=window,
             subject=f"{subject:g}",
             session=f"trial {trial:g} row {row}",
             labels=np.full(CARD.window, label),
         )
-        for row, (window, label, (subject, trial)) in enumerate(
-            zip(windows, classes, labels[:, 1:].tolist(), strict=True), start=1
-        )
-    ]
+
+
+SOURCE = Source(
+    CARD,
+    what="nine activities and eight kinds of fall, a phone in the trouser pocket of 30 people",
+    pattern="acc_data.mat",
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Micucci, Mobilio and Napoletano, "UniMiB SHAR: a dataset for human activity '
+    'recognition using acceleration data from smartphones", Applied Sciences 7(10):1101, '
+    "2017",
+)
+"""11 771 windows of 151; `session` is the number of the trial and of the row, counted from 1."""

@@ -1,12 +1,8 @@
-"""USC-HAD: twelve activities of fourteen people, a motion sensor at the front right hip.
+"""USC-HAD as published; the gyroscope is converted from deg/s."""
 
-References
-----------
-Zhang and Sawchuk, "USC-HAD: a daily activity dataset for ubiquitous activity recognition using
-wearable sensors", UbiComp workshops (SAGAware) 2012.
-"""
-
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,7 +12,8 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.mat_files import read_mat, take_matrix, take_variable
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 
 ARCHIVES = ("USC-HAD.zip",)
 
@@ -53,28 +50,10 @@ CARD = Card(
 )
 
 
-def read_usc_had(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read each trial; the gyroscope is converted from deg/s.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        100 Hz, accelerometer in g and gyroscope in rad/s.
-    recordings : list of Recording
-        One for each file, 840 in all; `session` is its name, as in ``a1t5``.
-
-    Raises
-    ------
-    DataError
-        If the files are not there, or are other than the official ones.
-    """
-    with find_members("usc-had", root, FILES, ARCHIVES) as members:
-        return CARD, [_read_trial(members, path) for path in members.require(FILES)]
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read one trial after another."""
+    for path in paths:
+        yield _read_trial(members, path)
 
 
 def _read_trial(members: Members, path: str) -> Recording:
@@ -101,3 +80,15 @@ def _read_activity(variables: dict[str, Any], where: str) -> float:
         return float(value[0])
     except (IndexError, TypeError, ValueError) as error:
         raise DataError(f"{where}: {key} should be a number, got {value.tolist()}") from error
+
+
+SOURCE = Source(
+    CARD,
+    what="twelve activities of fourteen people, a motion sensor at the front right hip",
+    pattern=FILES,
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Zhang and Sawchuk, "USC-HAD: a daily activity dataset for ubiquitous activity '
+    'recognition using wearable sensors", UbiComp workshops (SAGAware) 2012',
+)
+"""840 trials; `session` is the name of the file, as in ``a1t5``."""

@@ -2,11 +2,6 @@
 
 The recordings travel in the wheel of seglearn (BSD-3-Clause), which is installed for them alone
 and never imported.
-
-References
-----------
-Burns, Leung, Hardisty, Whyne, Henry and McLachlin, "Shoulder physiotherapy exercise recognition:
-machine learning the inertial signals from a smartwatch", 2018, arXiv:1802.01489.
 """
 
 import hashlib
@@ -20,6 +15,7 @@ import numpy as np
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
+from edgeclust.har_data.source import WholeSet
 
 SHA256 = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"
 
@@ -111,3 +107,14 @@ def _find_file() -> bytes:
         if path.as_posix() == "seglearn/data/watch_dataset.npy" and found.is_file():
             return found.read_bytes()
     raise DataError("the data 'watch' travel in seglearn: pip install seglearn==1.2.5")
+
+
+SOURCE = WholeSet(
+    CARD,
+    what="seven shoulder exercises of ten people, a smartwatch at either wrist",
+    read=read_watch,
+    citation='Burns, Leung, Hardisty, Whyne, Henry and McLachlin, "Shoulder physiotherapy '
+    'exercise recognition: machine learning the inertial signals from a smartwatch", 2018, '
+    "arXiv:1802.01489",
+    official={"watch_dataset.npy": f"sha256:{SHA256}"},
+)

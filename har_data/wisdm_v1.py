@@ -1,16 +1,10 @@
-"""WISDM v1.1: six activities of 36 people, a phone in the front pocket of the trousers.
-
-References
-----------
-Kwapisz, Weiss and Moore, "Activity recognition using cell phone accelerometers", SensorKDD 2010.
-"""
+"""WISDM v1.1 as published: raw records, those that are broken left out and counted."""
 
 import io
-import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,11 +13,10 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
-from edgeclust.har_data.members import Members, find_members
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
-
-logger = logging.getLogger(__name__)
 
 ARCHIVES = ("WISDM_ar_latest.tar.gz",)
 
@@ -35,6 +28,13 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 RECORD = re.compile(rf"^\d+,\w+,\d+,{NUMBER},{NUMBER},{NUMBER}(?=,?$)", re.MULTILINE)
 """A whole record on a line of its own; a comma more is let pass."""
+
+SOUND_NUMBER = rb"[-+]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?+\d++)?+"
+
+SOUND_LINES = re.compile(
+    rb"^(?:\d++,\w++,\d++,%b,%b,%b;\r?+\n)++" % ((SOUND_NUMBER,) * 3), re.MULTILINE
+)
+"""Lines that follow one another with nothing wrong, which are nearly all; it never goes back."""
 
 FAULTS = {
     "blank lines": re.compile(r"^$\n", re.MULTILINE),
@@ -57,35 +57,16 @@ CARD = Card(
 )
 
 
-def read_wisdm_v1(root: Path | None = None) -> tuple[Card, list[Recording]]:
-    """Read the raw records; those that are broken are left out, counted and said.
-
-    Parameters
-    ----------
-    root : Path, optional
-        As `edgeclust.har_data.members.find_members` takes it.
-
-    Returns
-    -------
-    card : Card
-        20 Hz, accelerometer in g, brought from m/s^2.
-    recordings : list of Recording
-        One for each bout of an activity, more where it has gaps; `session` is the activity and
-        the number of the person's bout.
-
-    Raises
-    ------
-    DataError
-        If the file is not there, or is other than the official one.
-    """
-    with find_members("wisdm-v1", root, FILE, ARCHIVES) as members:
-        (path,) = members.require(FILE)
-        return CARD, steady_recordings(CARD, members.where, _bouts(members, path))
+def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:
+    """Read the bouts of each activity, brought from m/s²; more where a bout has gaps."""
+    return steady_recordings(CARD, _bouts(members, paths, repairs), repairs)
 
 
-def _bouts(members: Members, path: str) -> Iterator[Bout]:
+def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Bout]:
     """Cut the records where the person or the activity changes."""
-    table = _read_records(members, path)
+    (path,) = paths
+    table = _read_records(members, path, repairs)
+
     labels = class_indices(f"{members.where}: {path}", table["activity"], ACTIVITIES)
     users = table["user"].to_numpy()
     times = table["time"].to_numpy() / 1e9
@@ -99,23 +80,46 @@ def _bouts(members: Members, path: str) -> Iterator[Bout]:
         yield Bout(times[own], samples[own], labels[own], str(user), session)
 
 
-def _read_records(members: Members, path: str) -> pd.DataFrame:
-    """Return the records that are whole and have a time, and say what else there was."""
-    text = re.sub(r"[ \t\r]+", "", members.read(path).decode("utf-8", "replace"))
-    counts = {fault: len(pattern.findall(text)) for fault, pattern in FAULTS.items()}
-    text = text.replace(";", "\n")
-    whole = RECORD.findall(text)
-    counts["broken records left out"] = len(re.findall(r"^.", text, re.MULTILINE)) - len(whole)
-    if not whole:
+def _read_records(members: Members, path: str, repairs: Counter[str]) -> pd.DataFrame:
+    """Return the records that are whole and have a time, and count what else there was."""
+    content, end, pieces = members.read(path), 0, []
+    for run in SOUND_LINES.finditer(content):
+        pieces += [_mend(content[end : run.start()], repairs), run[0]]
+        end = run.end()
+    pieces.append(_mend(content[end:], repairs))
+    if not any(pieces):
         raise DataError(f"{members.where}: {path} holds no record user,activity,time,x,y,z;")
     table = pd.read_csv(
-        io.StringIO("\n".join(whole)),
+        io.BytesIO(b"".join(pieces)),
         header=None,
         names=["user", "activity", "time", "x", "y", "z"],
         dtype={"activity": "category"} | dict.fromkeys("xyz", "float64"),
+        keep_default_na=False,
+        comment=";",
     )
-    counts["records of time 0 left out"] = int((table["time"] == 0).sum())
-    if any(counts.values()):
-        said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        logger.warning("%s: %s: %s", members.where, path, said)
+    repairs["records of time 0 left out"] += int((table["time"] == 0).sum())
     return table[table["time"] > 0]
+
+
+def _mend(lines: bytes, repairs: Counter[str]) -> bytes:
+    """Return the whole records of lines that are not all sound, a line each, and count faults."""
+    text = re.sub(r"[ \t\r]+", "", lines.decode("utf-8", "replace"))
+    for fault, pattern in FAULTS.items():
+        repairs[fault] += len(pattern.findall(text))
+    text = text.replace(";", "\n")
+    whole = RECORD.findall(text)
+    n_records = len(re.findall(r"^.", text, re.MULTILINE))
+    repairs["broken records left out"] += n_records - len(whole)
+    return "".join(f"{record}\n" for record in whole).encode()
+
+
+SOURCE = Source(
+    CARD,
+    what="six activities of 36 people, a phone in the front pocket of the trousers",
+    pattern=FILE,
+    archives=ARCHIVES,
+    read=_recordings,
+    citation='Kwapisz, Weiss and Moore, "Activity recognition using cell phone accelerometers", '
+    "SensorKDD 2010",
+)
+"""`session` is the activity and the number of the person's bout."""

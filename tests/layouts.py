@@ -5,6 +5,11 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from edgeclust.card import Card
+from edgeclust.dataset import Recording
+from edgeclust.har_data import READERS
+from edgeclust.har_data.source import Source
+
 
 def zipped(files: Mapping[str, str | bytes]) -> bytes:
     """Return a zip archive of files by their paths."""
@@ -27,3 +32,10 @@ def unpacked(files: Mapping[str, str | bytes], folder: Path) -> Path:
 def lines(rows: Iterable[Sequence[object]], separator: str = " ", before: str = "") -> str:
     """Return rows as text, a line each."""
     return "".join(before + separator.join(map(str, row)) + "\n" for row in rows)
+
+
+def read(name: str, root: Path) -> tuple[Card, list[Recording]]:
+    """Return the card and the recordings of a published set."""
+    source = READERS[name]
+    assert isinstance(source, Source)
+    return source.card, source.recordings(root)

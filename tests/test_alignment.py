@@ -136,3 +136,11 @@ def test_references_that_point_nowhere_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="reference"):
         GravityAlignment(ONE_UNIT, reference)
+
+
+def test_a_session_too_short_for_a_window_stays_as_it_is(toy_dataset: WindowedDataset) -> None:
+    short = Recording(np.ones((3, 9), np.float32), "9", "short")
+    dataset = WindowedDataset(TOY_CARD, [*toy_dataset.recordings, short])
+    aligned = align(dataset, fit_alignment(dataset))
+    np.testing.assert_array_equal(aligned.recordings[-1].signal, short.signal)
+    assert len(aligned) == len(toy_dataset)

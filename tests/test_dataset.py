@@ -1,10 +1,14 @@
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgeclust import Card, DataError, Recording, WindowedDataset
+from edgeclust import Card, ConfigError, DataError, Recording, WindowedDataset
+from edgeclust.windows import window_starts
 
 from toy import TOY_CARD, toy_recordings
 
@@ -44,6 +48,28 @@ def test_a_window_is_labelled_inside_one_run_of_one_class_only() -> None:
 def test_a_run_that_comes_back_within_a_window_is_not_pure() -> None:
     dataset = WindowedDataset(replace(CARD, stride=1), [ramp(4, labels=[0, 1, 1, 0])])
     assert dataset.labels.tolist() == [-1]
+
+
+def test_a_majority_labels_windows_across_a_transition_and_says_its_share() -> None:
+    labels = [0, 0, 0, 0, 0, 1, 1, 1, -1, -1, -1, -1]
+    dataset = WindowedDataset(CARD, [ramp(12, labels=labels)], label_policy="majority")
+    assert dataset.labels.tolist() == [0, 0, 1, -1, -1]
+    assert dataset.label_shares.tolist() == [1, 0.75, 0.75, 0, 0]
+    part = dataset.select(np.array([4, 2]))
+    assert (part.labels.tolist(), part.label_shares.tolist()) == ([-1, 1], [0, 0.75])
+
+
+def test_no_policy_changes_which_windows_there_are() -> None:
+    recordings = [ramp(16, labels=[0] * 7 + [-1] * 3 + [1] * 6)]
+    cut = {
+        policy: WindowedDataset(CARD, recordings, label_policy=policy)
+        for policy in ("pure", "majority", "none")
+    }
+    for dataset in cut.values():
+        np.testing.assert_array_equal(dataset.starts, cut["pure"].starts)
+    assert [(dataset.labels >= 0).sum() for dataset in cut.values()] == [4, 5, 0]
+    with pytest.raises(ConfigError, match="labels should be pure, majority or none, got 'all'"):
+        WindowedDataset(CARD, recordings, label_policy="all")
 
 
 def test_unlabelled_recordings_have_unknown_windows() -> None:
@@ -122,6 +148,68 @@ def test_skipped_windows_go_with_their_subjects() -> None:
     assert dataset.select_subjects(["2"]).n_skipped == 0
 
 
+def named(*who: str) -> WindowedDataset:
+    return WindowedDataset(CARD, [replace(ramp(8), subject=w[0], session=w[1:]) for w in who])
+
+
+def test_splits_keep_subjects_whole_or_sessions_or_recordings() -> None:
+    assert named("ax", "ay", "bx").units() == ("subjects", ["a", "a", "b"])
+    assert named("ax", "ay", "ax").units() == ("sessions", ["x", "y", "x"])
+    assert named(" x", " y").units() == ("sessions", ["x", "y"])
+    assert named("ax", "ax").units() == ("recordings", ["1", "2"])
+    assert named("ax").units() == ("recordings", ["1"])
+
+
+def test_a_subject_without_a_window_does_not_count() -> None:
+    dataset = WindowedDataset(CARD, [ramp(8, "a"), ramp(8, "a"), ramp(2, "b")])
+    assert dataset.units() == ("recordings", ["1", "2", "3"])
+    assert dataset.select_units(["2"]).recordings == [dataset.recordings[1]]
+
+
+def test_sessions_are_held_out_where_there_is_one_subject() -> None:
+    dataset = named("ax", "ay", "ax", "az")
+    others, apart = dataset.hold_out(["x"])
+    assert apart is not None
+    assert [r.session for r in apart.recordings] == ["x", "x"]
+    assert [r.session for r in others.recordings] == ["y", "z"]
+    assert (len(apart), len(others)) == (6, 6)
+    with pytest.raises(DataError, match="no session 9 in 'toy'; there are x, y, z"):
+        dataset.hold_out(["9"])
+    with pytest.raises(DataError, match="held out are all sessions of 'toy': leave at least one"):
+        dataset.hold_out(["x", "y", "z"])
+
+
+def test_recordings_are_selected_with_their_windows() -> None:
+    dataset = WindowedDataset(CARD, [ramp(8, "a"), ramp(2, "b"), ramp(6, "c")])
+    part = dataset.select_recordings([1, 2])
+    assert part.groups.tolist() == ["c", "c"]
+    assert part.gather(np.arange(2))[:, 0, 0].tolist() == [0, 2]
+    with pytest.raises(DataError, match="no recording of 'toy' holds a whole window"):
+        dataset.select_recordings([1])
+
+
+@given(
+    lengths=st.lists(st.integers(0, 20), min_size=1, max_size=6),
+    window=st.integers(1, 8),
+    stride=st.integers(1, 8),
+)
+def test_every_window_is_a_piece_of_one_recording(
+    lengths: list[int], window: int, stride: int
+) -> None:
+    memory = np.arange(sum(lengths), dtype=np.float32)[None]  # one recording behind the other
+    signals = np.split(memory, np.cumsum(lengths)[:-1], axis=1)
+    recordings = [Recording(signal, str(i), "1") for i, signal in enumerate(signals)]
+    if max(lengths) < window:
+        return
+    dataset = WindowedDataset(CARD, recordings, window, stride)
+    expected = [
+        signal[:, start : start + window]
+        for signal in signals
+        for start in window_starts(signal.shape[1], window, stride)
+    ]
+    np.testing.assert_array_equal(dataset.gather(np.arange(len(dataset))), expected)
+
+
 def test_subjects_are_sorted_as_numbers() -> None:
     recordings = [ramp(8, subject) for subject in ("10", "9", "1")]
     assert WindowedDataset(CARD, recordings).subjects == ["1", "9", "10"]
@@ -162,3 +250,19 @@ def test_a_card_without_a_key_names_it() -> None:
         Card.from_json(content, "dataset.json")
     with pytest.raises(DataError, match=r"dataset.json: "):
         Card.from_json(["a list"], "dataset.json")
+
+
+def test_runs_of_labels_and_holes_are_those_of_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        signal = rng.choice([1, 2, np.nan, np.inf], (2, 12), p=[0.4, 0.4, 0.1, 0.1])
+        of_samples = rng.integers(-1, 1, 12)
+        recording = Recording(signal.astype(np.float32), "1", "1", of_samples)
+        inside = np.zeros(12, np.bool_)
+        for first, end in recording.holes:
+            inside[first:end] = True
+        assert inside.tolist() == [not np.isfinite(sample).all() for sample in signal.T]
+        runs = [*recording.label_runs.tolist(), [12, None]]
+        labels = [a[1] for a, b in pairwise(runs) for _ in range(a[0], b[0])]
+        assert labels == of_samples.tolist()
+        assert all(a[1] != b[1] for a, b in pairwise(runs))

@@ -14,10 +14,12 @@ MODULES = [
     "exact_assignment",
     "extras",
     "files",
+    "holes",
     "images",
     "labeler",
     "model_file",
     "samples",
+    "window_labels",
     "windows",
 ]
 

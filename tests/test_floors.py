@@ -25,11 +25,13 @@ FLOOR_4 = {
 }
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [
+    "filelock",
     "matplotlib",
     "onnx",
     "onnxscript",
     "pandas",
     "pooch",
+    "pyarrow",
     "pydantic",
     "rich",
     "safetensors",

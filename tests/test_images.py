@@ -71,9 +71,9 @@ def test_without_labels_and_groups_nothing_is_known_and_all_is_one() -> None:
 
 def test_nobody_is_held_out_of_images() -> None:
     dataset = ArrayDataset(TOY_IMAGE_CARD, IMAGES)
-    assert dataset.split_subjects(()) == (dataset, None)
+    assert dataset.hold_out(()) == (dataset, None)
     with pytest.raises(DataError, match=r"'squares' holds images, not people"):
-        dataset.split_subjects(["9"])
+        dataset.hold_out(["9"])
 
 
 @pytest.mark.parametrize(

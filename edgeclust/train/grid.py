@@ -26,6 +26,7 @@ from edgeclust.train.metrics import clustering_metrics, contingency
 from edgeclust.train.restarts import rank_restarts
 from edgeclust.train.run import library_versions
 from edgeclust.train.settings import SETTINGS, Part, pool_scores, split
+from edgeclust.window_labels import LABEL_POLICIES
 
 KMEANS = "kmeans"
 """The method that trains nothing: k-means on features."""
@@ -67,6 +68,10 @@ class Cell:
         Fields of `TrainConfig` that differ from its defaults.
     root : str, optional
         Folder of the data's official files.
+    labels : str
+        Label policy of its windows.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged.
     """
 
     data: str
@@ -76,6 +81,8 @@ class Cell:
     seed: int
     train: Mapping[str, Any]
     root: str | None = None
+    labels: str = "pure"
+    max_missing: float = 0.0
 
     def __str__(self) -> str:
         """Return what tells the cell from the others of its grid."""
@@ -105,7 +112,8 @@ class Cell:
             known |= {"align": config.align, "seed": self.seed}
         else:
             known = asdict(config)
-        return {"setting": self.setting} | known
+        cut = {"labels": self.labels, "max_missing": self.max_missing}
+        return {"setting": self.setting, **cut} | known
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,10 @@ class Grid:
         Processes; as many as there are cores, 8 at most, if left out.
     root : str, optional
         Folder that holds official files, or a folder of them for each data set by its name.
+    labels : str
+        Label policy of windows: which of them are scored.
+    max_missing : float
+        Share of a window's samples that may be missing and are bridged.
 
     Examples
     --------
@@ -143,6 +155,8 @@ class Grid:
     variants: Mapping[str, Mapping[str, Any]]
     jobs: int | None = None
     root: str | None = None
+    labels: str = "pure"
+    max_missing: float = 0.0
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any], where: str) -> "Grid":
@@ -152,8 +166,9 @@ class Grid:
         ----------
         content : mapping
             Lists ``data``, ``methods`` (``["hard"]`` if left out), ``seeds`` (0 to 4) and
-            ``settings`` (``["pooled"]``); ``jobs`` and ``root``; the table ``train``; tables
-            ``variant``, each with a ``name``. ``"auto"`` stands for what TOML cannot say: None.
+            ``settings`` (``["pooled"]``); ``jobs``, ``root``, ``labels`` and ``max_missing``;
+            the table ``train``; tables ``variant``, each with a ``name``. ``"auto"`` stands for
+            what TOML cannot say: None.
         where : str
             The file, for the messages.
 
@@ -162,7 +177,7 @@ class Grid:
         ConfigError
             If a key is unknown, a value is of the wrong kind, or a name is unknown.
         """
-        known = [*LISTS, "jobs", "root", "train", "variant"]
+        known = [*LISTS, "jobs", "root", "labels", "max_missing", "train", "variant"]
         _refuse_unknown(content, known, "key", where)
         content = {"methods": ["hard"], "seeds": [0, 1, 2, 3, 4], "settings": ["pooled"], **content}
         lists = {key: _check_list(content.get(key, []), key, where) for key in LISTS}
@@ -178,6 +193,11 @@ class Grid:
         root = content.get("root")
         if root is not None and type(root) is not str:
             raise ConfigError(f"{where}: root should be the path of a folder, got {root!r}")
+        labels = content.get("labels", "pure")
+        _refuse_unknown([labels], [*LABEL_POLICIES], "label policy", where)
+        missing = content.get("max_missing", 0.0)
+        if type(missing) not in (int, float) or not 0 <= missing < 1:
+            raise ConfigError(f"{where}: max_missing should be from 0 to below 1, got {missing!r}")
         tables = content.get("variant", [])
         if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
             raise ConfigError(f"{where}: variants are tables, each under [[variant]]")
@@ -191,7 +211,15 @@ class Grid:
         shared = _check_train(content.get("train", {}), f"{where}: [train]")
         if "method" in shared:
             raise ConfigError(f"{where}: [train] holds for all methods: list them under methods")
-        return cls(**lists, train=shared, variants=variants, jobs=jobs, root=root)
+        return cls(
+            **lists,
+            train=shared,
+            variants=variants,
+            jobs=jobs,
+            root=root,
+            labels=labels,
+            max_missing=missing,
+        )
 
     def cells(self) -> list[Cell]:
         """Return all cells, by data, setting, method or variant, and seed."""
@@ -205,6 +233,8 @@ class Grid:
                 seed=seed,
                 train={**self.train, **{k: v for k, v in fields.items() if k != "method"}},
                 root=self.root,
+                labels=self.labels,
+                max_missing=self.max_missing,
             )
             for data in self.data
             for setting in self.settings
@@ -322,7 +352,8 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
     -------
     result : dict
         ``scores``: metrics of the last epoch, and how the kept restart ranks, pooled over the
-        parts of the setting; ``parts``: the same for each with its ``confusion``; ``seconds``.
+        parts of the setting; ``parts``: the same for each with its ``confusion``; ``split_over``:
+        what training and scoring share nothing of; ``seconds``.
 
     Raises
     ------
@@ -331,8 +362,9 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
     """
     started = time.perf_counter()
     config = cell.config(dataset.card)
-    parts = []
+    parts, split_over = [], ""
     for part in split(dataset, cell.setting, cell.seed):
+        split_over = part.over
         if cell.method == KMEANS:
             parts.append(_run_kmeans(part, config))
         elif part.prior is None or "prior" in cell.train:
@@ -341,7 +373,8 @@ def run_cell(cell: Cell, dataset: Dataset) -> dict[str, Any]:
             parts.append(_run_training(part, replace(config, prior=part.prior)))
     weighted = [(int(np.sum(part["confusion"])), part["scores"]) for part in parts]
     seconds = round(time.perf_counter() - started, 3)
-    return {"scores": pool_scores(weighted), "parts": parts, "seconds": seconds}
+    scores = pool_scores(weighted)
+    return {"scores": scores, "parts": parts, "split_over": split_over, "seconds": seconds}
 
 
 def _run_kmeans(part: Part, config: TrainConfig) -> dict[str, Any]:

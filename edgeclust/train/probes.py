@@ -31,7 +31,8 @@ class ProbeScores:
     n_folds : int
         How often a classifier was fitted on some and asked about the others.
     folds_over : str
-        ``subjects``: nobody is in both; ``windows`` where data have no subjects.
+        ``subjects``: nobody is in both; ``sessions`` or ``recordings`` where all windows are of
+        one subject; ``windows`` where data have none.
     n_windows : int
         Labelled windows, each asked about once.
     logistic_acc, logistic_macro_f1 : float
@@ -56,6 +57,8 @@ class ProbeScores:
 def probe(embedding: NDArray[np.float32], dataset: Dataset) -> ProbeScores:
     """Fit classifiers on the labelled windows of some subjects and ask them about the others.
 
+    Where there is one subject, sessions or recordings take the place of subjects.
+
     Features are standardised by the subjects fitted on. Labels serve these scores alone.
 
     Parameters
@@ -73,8 +76,8 @@ def probe(embedding: NDArray[np.float32], dataset: Dataset) -> ProbeScores:
     Raises
     ------
     DataError
-        If fewer than two subjects have labelled windows, if all but one subject did the same
-        single activity, or if the recordings of two subjects share samples.
+        If fewer than two subjects (or sessions, or recordings) have labelled windows, if all but
+        one did the same single activity, or if the recordings of two of them share samples.
 
     Examples
     --------
@@ -107,7 +110,7 @@ def probe(embedding: NDArray[np.float32], dataset: Dataset) -> ProbeScores:
         answers[f"{name}_macro_f1"] = float(
             f1_score(activities, answer, labels=occurring, average="macro", zero_division=0)
         )
-    over = "subjects" if isinstance(dataset, WindowedDataset) else "windows"
+    over = dataset.units()[0] if isinstance(dataset, WindowedDataset) else "windows"
     return ProbeScores(len(folds), over, len(known), **answers)
 
 
@@ -127,14 +130,15 @@ def _folds(
         if len(known) < 2:
             raise DataError(f"{dataset.card.name!r} has no two labelled samples to probe")
         return list(KFold(min(N_FOLDS, len(known)), shuffle=True, random_state=0).split(known))
-    subjects = dataset.groups[known]
-    n_subjects = len(np.unique(subjects))
-    if n_subjects < 2:
+    over, names = dataset.units()
+    units = np.array(names)[dataset.recording_indices[known]]
+    n_units = len(np.unique(units))
+    if n_units < 2:
         raise DataError(
-            f"a probe is fitted on some subjects and asked about others, and {n_subjects} of "
+            f"a probe is fitted on some {over} and asked about others, and {n_units} of "
             f"{dataset.card.name!r} has labelled windows: it needs at least two"
         )
-    folds = list(GroupKFold(min(N_FOLDS, n_subjects)).split(known, groups=subjects))
+    folds = list(GroupKFold(min(N_FOLDS, n_units)).split(known, groups=units))
     for fit, asked in folds:
         check_disjoint(dataset, dataset, known[fit], known[asked])
     return folds

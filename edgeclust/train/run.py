@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 from edgeclust.alignment import GravityAlignment
 from edgeclust.card import AnyCard, card_from_json
 from edgeclust.clusters import Clusters
-from edgeclust.dataset import Dataset
+from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import EdgeclustError, RunError
 from edgeclust.files import write_atomically
 from edgeclust.train.config import TrainConfig
@@ -47,7 +47,7 @@ class Run:
     data : str
         What it was trained on: a registered name, or the path of a recordings folder.
     hold_out : tuple of str
-        Subjects that were kept out of the training.
+        Subjects, or sessions of one, that were kept out of the training.
     card : Card or ImageCard
         What its windows, or its images, are.
     config : TrainConfig
@@ -56,6 +56,10 @@ class Run:
         The folder of the data's official files; None where it was not given.
     imbalance : int, optional
         Which setting of `edgeclust.train.imbalance` made some classes rarer.
+    labels : str
+        The label policy that its windows were scored by.
+    max_missing : float
+        Share of a window's samples that could be missing and were bridged.
     """
 
     folder: Path
@@ -65,6 +69,8 @@ class Run:
     config: TrainConfig
     root: str | None = None
     imbalance: int | None = None
+    labels: str = "pure"
+    max_missing: float = 0.0
 
     @classmethod
     def create(
@@ -118,7 +124,10 @@ class Run:
         if config.align == "gravity":
             choose_alignment(dataset, config.align)
         _make_folder(folder, overwrite)
-        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance)
+        cut: dict[str, Any] = {}
+        if isinstance(dataset, WindowedDataset):
+            cut = {"labels": dataset.label_policy, "max_missing": dataset.max_missing}
+        run = cls(folder, data, hold_out, dataset.card, config, root, imbalance, **cut)
         run._write_json(
             CONFIG,
             {
@@ -126,6 +135,8 @@ class Run:
                 "root": root,
                 "hold_out": list(hold_out),
                 "imbalance": imbalance,
+                "labels": run.labels,
+                "max_missing": run.max_missing,
                 "card": dataset.card.to_json(),
                 "train": asdict(config),
                 "versions": library_versions(),
@@ -189,10 +200,12 @@ class Run:
                 config=TrainConfig(**content["train"]),
                 root=content.get("root"),
                 imbalance=content.get("imbalance"),
+                labels=str(content.get("labels", "pure")),
+                max_missing=float(content.get("max_missing", 0)),
             )
         except EdgeclustError:
             raise
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{folder / CONFIG}: is not the file of a run: {error}") from error
 
     def load_model(self) -> TrainedModel:

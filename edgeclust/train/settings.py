@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.dataset import Dataset, WindowedDataset, sort_names
 from edgeclust.errors import ConfigError, DataError
 from edgeclust.train.imbalance import class_shares, make_imbalanced
 from edgeclust.train.leaks import check_disjoint
@@ -34,18 +34,23 @@ class Part:
     Parameters
     ----------
     name : str
-        The subjects that are scored, or ``all``.
+        The subjects that are scored, or ``all``; sessions or recordings where there is one
+        subject.
     train, test : Dataset
         What is learnt from and what is scored: the same object where the setting scores what it
-        trained on, else data of other subjects.
+        trained on, else data of other subjects, sessions or recordings.
     prior : tuple of float, optional
         True shares of the classes, where the setting hands them to the model.
+    over : str
+        What the two share nothing of: ``subjects``, ``sessions`` or ``recordings``; empty where
+        they are the same object.
     """
 
     name: str
     train: Dataset
     test: Dataset
     prior: tuple[float, ...] | None = None
+    over: str = ""
 
 
 def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
@@ -61,6 +66,12 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
         Deals the subjects into the folds of ``k-fold``, draws those of ``hold-out``, and the
         windows that ``imbalance`` leaves out.
 
+    Notes
+    -----
+    Where all windows are of one subject, or nobody wrote down whose they are, ``k-fold``, ``loso``
+    and ``hold-out`` split by session, or by recording where there is one session too: see
+    `WindowedDataset.units`. The parts say so.
+
     Returns
     -------
     parts : list of Part
@@ -70,10 +81,10 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
     Raises
     ------
     ConfigError
-        If the setting is unknown, or does not fit the data: without recordings of subjects, or
-        with one subject to leave out of one.
+        If the setting is unknown, or does not fit the data: without recordings, or with one to
+        leave out of one.
     DataError
-        If the recordings of two subjects share samples, or there are no classes to make rarer.
+        If the recordings of two parts share samples, or there are no classes to make rarer.
 
     Examples
     --------
@@ -101,22 +112,27 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
     if setting == "per-subject":
         alone = [dataset.select_subjects([subject]) for subject in subjects]
         return [Part(subject, part, part) for subject, part in zip(subjects, alone, strict=True)]
-    if len(subjects) < 2:
-        raise ConfigError(f"{name!r} has one subject, {setting} needs two: use the setting pooled")
+    over, names = dataset.units()
+    units = sort_names(names[i] for i in np.unique(dataset.recording_indices).tolist())
+    if len(units) < 2:
+        raise ConfigError(
+            f"{name!r} has one subject, {setting} needs two, or two recordings of one: "
+            "use the setting pooled"
+        )
     rng = np.random.default_rng(seed)
     if setting == "loso":
-        folds = [[subject] for subject in subjects]
+        folds = [[unit] for unit in units]
     elif setting == "k-fold":
-        folds = _deal(subjects, min(N_FOLDS, len(subjects)), rng)
+        folds = _deal(units, min(N_FOLDS, len(units)), rng)
     else:
-        drawn = rng.permutation(len(subjects))[: -(-len(subjects) // 3)]
-        folds = [[subjects[i] for i in sorted(drawn)]]
+        drawn = rng.permutation(len(units))[: -(-len(units) // 3)]
+        folds = [[units[i] for i in sorted(drawn)]]
     parts = []
     for fold in folds:
-        train = dataset.select_subjects([s for s in subjects if s not in fold])
-        test = dataset.select_subjects(fold)
+        train = dataset.select_units([unit for unit in units if unit not in fold])
+        test = dataset.select_units(fold)
         check_disjoint(train, test)
-        parts.append(Part(",".join(fold), train, test))
+        parts.append(Part(",".join(fold), train, test, over=over))
     return parts
 
 
@@ -161,7 +177,7 @@ def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, An
     return pooled
 
 
-def _deal(subjects: list[str], n_folds: int, rng: np.random.Generator) -> list[list[str]]:
-    """Deal subjects into folds of about the same number, all in the order of the subjects."""
-    folds = np.array_split(rng.permutation(len(subjects)), n_folds)
-    return [[subjects[i] for i in fold] for fold in sorted(sorted(f.tolist()) for f in folds)]
+def _deal(units: list[str], n_folds: int, rng: np.random.Generator) -> list[list[str]]:
+    """Deal units into folds of about the same number, all in the order of the units."""
+    folds = np.array_split(rng.permutation(len(units)), n_folds)
+    return [[units[i] for i in fold] for fold in sorted(sorted(f.tolist()) for f in folds)]

@@ -36,8 +36,9 @@ used that no activity is matched to) are under the best one-to-one matching of c
 activities.
 
 - pooled: one model of all subjects; per-subject: a model for each; k-fold, loso and hold-out:
-  scored on subjects not trained on; imbalance: pooled, some classes made rarer. What has several
-  parts is their mean, weighted by windows, each part matched for itself.
+  scored on subjects not trained on, or on sessions or recordings (as it says) where there is one
+  subject; imbalance: pooled, some classes made rarer. What has several parts is their mean,
+  weighted by windows, each part matched for itself.
 - {CHOICE}: mean rank among all restarts, 1 the best, those that were stopped by the ACC they had
   then; r is the correlation of what was chosen by and ACC among those that ran to the end.
 """
@@ -82,9 +83,10 @@ def summarise(rows: Iterable[Row]) -> list[dict[str, Any]]:
     Returns
     -------
     summary : list of dict
-        ``data``, ``setting``, ``variant``, ``seeds``, and by the name of each score that all of
-        the rows have ``{"mean", "sd", "values"}``; the sd is that of a sample, None of one seed.
-        Where a score is None for a seed, so are mean and sd.
+        ``data``, ``setting`` (with what it splits over, where not subjects), ``variant``,
+        ``seeds``, and by the name of each score that all of the rows have ``{"mean", "sd",
+        "values"}``; the sd is that of a sample, None of one seed. Where a score is None for a
+        seed, so are mean and sd.
 
     Examples
     --------
@@ -97,7 +99,9 @@ def summarise(rows: Iterable[Row]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         if not row.get("error"):
-            groups.setdefault((row["data"], row["setting"], row["variant"]), []).append(row)
+            over = row.get("split_over") or "subjects"
+            setting = row["setting"] if over == "subjects" else f"{row['setting']} over {over}"
+            groups.setdefault((row["data"], setting, row["variant"]), []).append(row)
     keys = [*COLUMNS, "restart_rank_of_all", "n_restarts", "restart_correlation", "seconds"]
     summary = []
     for (data, setting, variant), members in groups.items():

@@ -15,13 +15,8 @@ from scipy.io import savemat
 
 from edgeclust import DataError, WindowedDataset
 from edgeclust.har_data import open_dataset
-from edgeclust.har_data.mhealth import read_mhealth
-from edgeclust.har_data.opportunity import read_opportunity
-from edgeclust.har_data.pamap2 import read_pamap2
-from edgeclust.har_data.unimib_shar import read_unimib_shar
-from edgeclust.har_data.usc_had import read_usc_had
 
-from layouts import lines, unpacked, zipped
+from layouts import lines, read, unpacked, zipped
 
 G = 9.80665
 
@@ -74,7 +69,7 @@ def unimib_files(data: object, labels: object) -> dict[str, str | bytes]:
 
 
 def test_pamap2_takes_the_accelerometer_of_16_g_and_speaks_of_g(tmp_path: Path) -> None:
-    card, (optional, protocol) = read_pamap2(unpacked(pamap2_files(pamap2_table()), tmp_path))
+    card, (optional, protocol) = read("pamap2", unpacked(pamap2_files(pamap2_table()), tmp_path))
     expected = [
         *(5 / G, 6 / G, 7 / G, 11, 12, 13, 14, 15, 16),
         *(22 / G, 23 / G, 24 / G, 28, 29, 30, 31, 32, 33),
@@ -100,7 +95,7 @@ def test_pamap2_bridges_holes_of_up_to_a_fifth_of_a_second(tmp_path: Path) -> No
     table[100:120, 3:20] = "NaN"
     table[200:221, 3:20] = "NaN"
     table[:3, 37:] = "NaN"  # the stream begins without the ankle
-    _, (recording, _) = read_pamap2(unpacked(pamap2_files(table), tmp_path))
+    _, (recording, _) = read("pamap2", unpacked(pamap2_files(table), tmp_path))
     np.testing.assert_allclose(recording.signal[0, 90:130] * G, np.arange(90, 130), rtol=1e-6)
     assert np.flatnonzero(np.isnan(recording.signal[0])).tolist() == [*range(200, 221)]
     assert np.flatnonzero(np.isnan(recording.signal[26])).tolist() == [0, 1, 2]
@@ -121,14 +116,14 @@ def test_pamap2_of_an_unknown_activity_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"subject101.dat, record 31: unknown label 8: known are 1, 2"
     ):
-        read_pamap2(unpacked(pamap2_files(table), tmp_path))
+        read("pamap2", unpacked(pamap2_files(table), tmp_path))
 
 
 def test_mhealth_leaves_the_gyroscopes_as_they_are(tmp_path: Path) -> None:
     text = lines(mhealth_table(), "\t")
     files = {f"MHEALTHDATASET/mHealth_subject{subject}.log": text for subject in (2, 10)}
     (tmp_path / "mhealth+dataset.zip").write_bytes(zipped(files))
-    card, recordings = read_mhealth(tmp_path)
+    card, recordings = read("mhealth", tmp_path)
     assert [(r.subject, r.session) for r in recordings] == [
         ("10", "mHealth_subject10"),
         ("2", "mHealth_subject2"),
@@ -157,7 +152,7 @@ def test_opportunity_takes_five_units_and_the_track_of_locomotion(tmp_path: Path
     names = ("S1-ADL1.dat", "S4-Drill.dat", "column_names.txt")
     folder = "OpportunityUCIDataset/dataset"
     files = {f"{folder}/{name}": lines(table) for name in names}
-    card, (first, drill) = read_opportunity(unpacked(files, tmp_path))
+    card, (first, drill) = read("opportunity", unpacked(files, tmp_path))
     starts = {"back": 38, "rua": 51, "rla": 64, "lua": 77, "lla": 90}
     expected = [(start + i) / 1000 for start in starts.values() for i in range(6)]
     np.testing.assert_allclose(first.signal[:, 50], expected, rtol=1e-6)
@@ -180,7 +175,7 @@ def test_usc_had_reads_numbers_that_are_texts_under_either_key(tmp_path: Path) -
         "USC-HAD/Subject13/a11t2.mat": usc_had_trial("activity_numbr", "11", readings),
     }
     (tmp_path / "USC-HAD.zip").write_bytes(zipped(trials))
-    card, (first, second) = read_usc_had(tmp_path)
+    card, (first, second) = read("usc-had", tmp_path)
     assert [(r.subject, r.session) for r in (first, second)] == [("1", "a1t5"), ("13", "a11t2")]
     turning = [np.pi, np.pi / 2, -np.pi / 5]
     np.testing.assert_allclose(first.signal[:, 2], [1, 0, -1, *turning], rtol=1e-6)
@@ -210,14 +205,14 @@ def test_usc_had_reads_numbers_that_are_texts_under_either_key(tmp_path: Path) -
 )
 def test_usc_had_says_which_file_is_wrong(trial: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=rf"a1t1\.mat.* {message}"):
-        read_usc_had(unpacked({"USC-HAD/Subject1/a1t1.mat": trial}, tmp_path))
+        read("usc-had", unpacked({"USC-HAD/Subject1/a1t1.mat": trial}, tmp_path))
 
 
 def test_unimib_shar_makes_a_recording_of_every_window(tmp_path: Path) -> None:
     data = np.arange(2 * 453).reshape(2, 453) * G
     labels = np.array([[1, 1, 2], [17, 30, 1]])
     (tmp_path / "UniMiB-SHAR.zip").write_bytes(zipped(unimib_files(data, labels)))
-    card, recordings = read_unimib_shar(tmp_path)
+    card, recordings = read("unimib-shar", tmp_path)
     expected = np.arange(2 * 453).reshape(2, 3, 151)  # all x, then all y, then all z
     np.testing.assert_allclose([r.signal for r in recordings], expected, rtol=1e-6)
     assert [(r.subject, r.session) for r in recordings] == [
@@ -236,7 +231,7 @@ def test_unimib_shar_makes_a_recording_of_every_window(tmp_path: Path) -> None:
 def test_unimib_shar_of_two_lengths_is_refused(tmp_path: Path) -> None:
     files = unimib_files(np.ones((2, 453)), np.ones((3, 3)))
     with pytest.raises(DataError, match=r"acc_labels.mat: has labels of 3 windows, .* has 2"):
-        read_unimib_shar(unpacked(files, tmp_path))
+        read("unimib-shar", unpacked(files, tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,8 @@ import pytest
 
 from edgeclust import DataError, WindowedDataset
 from edgeclust.har_data import open_dataset
-from edgeclust.har_data.dsads import read_dsads
-from edgeclust.har_data.hapt import read_hapt
-from edgeclust.har_data.uci_har import read_uci_har
 
-from layouts import lines, unpacked, zipped
+from layouts import lines, read, unpacked, zipped
 
 RNG = np.random.default_rng(0)
 HAPT = RNG.normal(size=(2, 300, 6)).round(6)
@@ -55,7 +52,7 @@ def dsads_files() -> dict[str, str | bytes]:
 
 
 def test_hapt_counts_samples_from_1_and_leaves_transitions_unlabelled(tmp_path: Path) -> None:
-    card, (first, second) = read_hapt(unpacked(hapt_files(), tmp_path))
+    card, (first, second) = read("hapt", unpacked(hapt_files(), tmp_path))
     assert card.classes[4] == "standing"
     np.testing.assert_array_equal(first.signal, HAPT[0].T.astype(np.float32))
     assert first.labels is not None
@@ -78,11 +75,11 @@ def test_hapt_is_read_from_the_archive_within_the_archive(tmp_path: Path) -> Non
 def test_hapt_of_two_lengths_is_refused(tmp_path: Path) -> None:
     cut = {"RawData/gyro_exp02_user01.txt": lines(HAPT[1, :200, 3:])}
     with pytest.raises(DataError, match=r"acc_exp02_user01.txt has 300 samples, .* file 200"):
-        read_hapt(unpacked(hapt_files(**cut), tmp_path))
+        read("hapt", unpacked(hapt_files(**cut), tmp_path))
 
 
 def test_uci_har_gives_back_the_streams_and_the_windows(tmp_path: Path) -> None:
-    card, recordings = read_uci_har(unpacked(uci_har_files(), tmp_path))
+    card, recordings = read("uci-har", unpacked(uci_har_files(), tmp_path))
     assert [(r.subject, r.signal.shape[1]) for r in recordings] == [
         ("1", 256),
         ("1", 128),
@@ -98,7 +95,7 @@ def test_uci_har_gives_back_the_streams_and_the_windows(tmp_path: Path) -> None:
 
 
 def test_dsads_joins_segments_in_their_order_and_speaks_of_g(tmp_path: Path) -> None:
-    card, recordings = read_dsads(unpacked(dsads_files(), tmp_path))
+    card, recordings = read("dsads", unpacked(dsads_files(), tmp_path))
     assert [(r.session, r.subject) for r in recordings] == [("1", "1"), ("19", "1")]
     expected = np.concatenate([DSADS[segment % 3] for segment in range(1, 13)]).T
     signal = recordings[0].signal

@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import re
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,16 +13,9 @@ import pytest
 
 from edgeclust import DataError
 from edgeclust.dataset import Recording
-from edgeclust.har_data import READERS, open_dataset
-from edgeclust.har_data.capture24 import read_capture24
-from edgeclust.har_data.harth import read_harth
-from edgeclust.har_data.hhar import read_hhar
-from edgeclust.har_data.motionsense import read_motionsense
-from edgeclust.har_data.realdisp import read_realdisp
-from edgeclust.har_data.wisdm_2019 import read_wisdm_2019
-from edgeclust.har_data.wisdm_v1 import read_wisdm_v1
+from edgeclust.har_data import READERS, open_dataset, wisdm_v1
 
-from layouts import lines, unpacked, zipped
+from layouts import lines, read, unpacked, zipped
 
 G = 9.80665
 
@@ -79,7 +74,7 @@ def wisdm_v1_archive(text: str, folder: Path) -> Path:
 def test_wisdm_v1_reads_what_is_whole_and_counts_what_is_broken(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    card, recordings = read_wisdm_v1(wisdm_v1_archive(WISDM_V1, tmp_path))
+    card, recordings = read("wisdm-v1", wisdm_v1_archive(WISDM_V1, tmp_path))
     assert found(recordings) == [
         ("33", "jogging 1 1", 8),
         ("33", "jogging 1 2", 2),
@@ -93,13 +88,12 @@ def test_wisdm_v1_reads_what_is_whole_and_counts_what_is_broken(
     assert [card.classes[labels_of(r)[0]] for r in recordings] == [
         *("jogging", "jogging", "sitting", "jogging", "upstairs")
     ]
-    broken, repaired = caplog.messages
-    assert broken.endswith(
-        "WISDM_ar_v1.1/WISDM_ar_v1.1_raw.txt: 1 blank lines, 2 lines ending in ',;', "
-        "2 lines without ';', 1 records behind another on a line, 2 broken records left out, "
-        "1 records of time 0 left out"
-    )
-    assert repaired.endswith(": 1 gaps cut, 1 out of order and sorted, 1 repeated and left out")
+    assert caplog.messages == [
+        f"{tmp_path / 'WISDM_ar_latest.tar.gz'}: repaired: 1 blank lines, "
+        "2 broken records left out, 1 gaps cut, 2 lines ending in ',;', 2 lines without ';', "
+        "1 records behind another on a line, 1 records of time 0 left out, "
+        "1 samples of a repeated stamp left out, 1 samples out of order sorted"
+    ]
 
 
 def test_wisdm_v1_with_nothing_wrong_says_nothing(
@@ -107,8 +101,39 @@ def test_wisdm_v1_with_nothing_wrong_says_nothing(
 ) -> None:
     text = "".join(wisdm_record(step) + ";\r\n" for step in range(4))
     files = {"WISDM_ar_v1.1/WISDM_ar_v1.1_raw.txt": text}
-    assert found(read_wisdm_v1(unpacked(files, tmp_path))[1]) == [("33", "jogging 1", 4)]
+    assert found(read("wisdm-v1", unpacked(files, tmp_path))[1]) == [("33", "jogging 1", 4)]
     assert not caplog.messages
+
+
+def test_wisdm_v1_reads_sound_lines_as_the_careful_way_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    sound = [wisdm_record(step) + ";" for step in range(60)]
+    odd = [
+        "",
+        " ",
+        sound[3] + sound[4],
+        "33,Jogging,1,2",
+        "33, Jogging ,5,1,2,3 ;",
+        "33,Jøg,5,1,2,3",
+    ]
+    odd += [
+        line.replace("-0.69", number) for line in sound[:4] for number in (".5", "1.", "e1", "")
+    ]
+    quick: list[tuple[str, Counter[str]]] = []
+    careful: list[tuple[str, Counter[str]]] = []
+    for number in range(20):
+        rows = [*sound[:number], *rng.permutation([*sound, *odd]).tolist()]
+        root = unpacked({"WISDM_ar_v1.1_raw.txt": "\n".join(rows)}, tmp_path / str(number))
+        for results in (quick, careful):
+            with wisdm_v1.SOURCE.open(root) as members, monkeypatch.context() as patch:
+                if results is careful:
+                    patch.setattr(wisdm_v1, "SOUND_LINES", re.compile(rb"(?!)"))
+                repairs: Counter[str] = Counter()
+                table = wisdm_v1._read_records(members, wisdm_v1.FILE, repairs)
+                results.append((table.to_csv(), repairs))
+    assert quick == careful
 
 
 @pytest.mark.parametrize(
@@ -123,13 +148,13 @@ def test_wisdm_v1_with_nothing_wrong_says_nothing(
 )
 def test_wisdm_v1_of_something_else_is_refused(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
-        read_wisdm_v1(unpacked({"WISDM_ar_v1.1_raw.txt": text}, tmp_path))
+        read("wisdm-v1", unpacked({"WISDM_ar_v1.1_raw.txt": text}, tmp_path))
 
 
 def test_wisdm_v1_that_is_there_twice_is_not_read(tmp_path: Path) -> None:
     files = {f"{folder}/WISDM_ar_v1.1_raw.txt": WISDM_V1 for folder in "ab"}
     with pytest.raises(DataError, match=r"has WISDM_ar_v1.1_raw.txt twice, as a/.*txt and b/"):
-        read_wisdm_v1(unpacked(files, tmp_path))
+        read("wisdm-v1", unpacked(files, tmp_path))
 
 
 # WISDM 2019: nine accelerometer records of an activity, the gyroscope's half a step later.
@@ -155,7 +180,7 @@ def wisdm_2019_files(**others: str) -> dict[str, str | bytes]:
 def test_wisdm_2019_puts_the_gyroscope_at_the_stamps_of_the_accelerometer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    card, recordings = read_wisdm_2019(unpacked(wisdm_2019_files(), tmp_path), device="watch")
+    card, recordings = read("wisdm-2019-watch", unpacked(wisdm_2019_files(), tmp_path))
     assert (card.name, card.mount) == ("wisdm-2019-watch", "wrist")
     # The first record of the accelerometer lies before any of the gyroscope.
     assert found(recordings) == [("1600", "walking", 8), ("1600", "folding", 8)]
@@ -166,15 +191,15 @@ def test_wisdm_2019_puts_the_gyroscope_at_the_stamps_of_the_accelerometer(
     np.testing.assert_array_equal(signal[4], 2)
     assert set(labels_of(recordings[1])) == {17}
     assert caplog.messages == [
-        f"{tmp_path}: 1 activities of a person have one of the two sensors only and are left out",
-        f"{tmp_path}: time stamps repaired: 2 without a sample of the other sensor and left out",
+        f"{tmp_path}: repaired: 2 samples without one of the other sensor left out, "
+        "1 streams of one of two sensors left out"
     ]
 
 
 def test_wisdm_2019_is_read_from_the_archive_within_the_archive(tmp_path: Path) -> None:
     name = "wisdm+smartphone+and+smartwatch+activity+and+biometrics+dataset.zip"
     (tmp_path / name).write_bytes(zipped({"wisdm-dataset.zip": zipped(wisdm_2019_files())}))
-    card, recordings = read_wisdm_2019(tmp_path)
+    card, recordings = read("wisdm-2019-phone", tmp_path)
     assert (card.name, len(recordings)) == ("wisdm-2019-phone", 2)
 
 
@@ -189,7 +214,7 @@ def test_wisdm_2019_is_cut_where_either_sensor_has_a_gap(tmp_path: Path) -> None
             ),
         }
     )
-    _, recordings = read_wisdm_2019(unpacked(files, tmp_path))
+    _, recordings = read("wisdm-2019-phone", unpacked(files, tmp_path))
     assert found(recordings) == [("1600", "walking 1", 40), ("1600", "walking 2", 30)]
 
 
@@ -206,7 +231,7 @@ def test_wisdm_2019_says_which_line_is_wrong(line: str, message: str, tmp_path: 
     text = f"1600,A,900000000,1,2,3;\n{line}\n"
     files = wisdm_2019_files(**{"phone/accel/data_1600_accel_phone.txt": text})
     with pytest.raises(DataError, match=message):
-        read_wisdm_2019(unpacked(files, tmp_path))
+        read("wisdm-2019-phone", unpacked(files, tmp_path))
 
 
 # HARTH: six rows a file, 19 to 21 ms apart; three of the files have a column more.
@@ -241,7 +266,7 @@ def test_harth_chooses_columns_by_name_and_maps_labels(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "harth.zip").write_bytes(zipped(harth_files()))
-    card, recordings = read_harth(tmp_path)
+    card, recordings = read("harth", tmp_path)
     assert found(recordings) == [
         (subject, f"{subject} {number}", length)
         for subject in ("S006", "S015", "S021")
@@ -259,7 +284,7 @@ def test_harth_chooses_columns_by_name_and_maps_labels(
             "cycling standing, inactive",
             "walking",
         ]
-    assert caplog.messages == [f"{tmp_path / 'harth.zip'}: time stamps repaired: 3 gaps cut"]
+    assert caplog.messages == [f"{tmp_path / 'harth.zip'}: repaired: 3 gaps cut"]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +300,7 @@ def test_harth_chooses_columns_by_name_and_maps_labels(
 )
 def test_harth_says_which_line_is_wrong(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=message):
-        read_harth(unpacked(harth_files(**{"S008.csv": text}), tmp_path))
+        read("harth", unpacked(harth_files(**{"S008.csv": text}), tmp_path))
 
 
 # REALDISP: three seconds a log; the clock of one is set back, another holds nothing but zeros.
@@ -309,7 +334,7 @@ def test_realdisp_is_in_g_and_leaves_out_logs_of_zeros(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     unpacked(realdisp_files(), tmp_path)
-    card, recordings = read_realdisp(tmp_path)
+    card, recordings = read("realdisp", tmp_path)
     assert found(recordings) == [
         ("15", "mutual5", 150),
         ("1", "ideal", 150),
@@ -327,8 +352,7 @@ def test_realdisp_is_in_g_and_leaves_out_logs_of_zeros(
         "lc_quat_4 (1)",
     ]
     assert caplog.messages == [
-        f"{tmp_path}: 1 logs hold nothing but zeros and are left out: subject6_self",
-        f"{tmp_path}: time stamps repaired: 1 gaps cut",
+        f"{tmp_path}: repaired: 1 gaps cut, 1 log of nothing but zeros left out (subject6_self)"
     ]
 
 
@@ -339,7 +363,7 @@ def test_realdisp_is_in_g_and_leaves_out_logs_of_zeros(
 def test_realdisp_is_read_by_scenario(scenario: str, sessions: list[str], tmp_path: Path) -> None:
     name = "realdisp+activity+recognition+dataset.zip"
     (tmp_path / name).write_bytes(zipped(realdisp_files()))
-    card, recordings = read_realdisp(tmp_path, scenario)
+    card, recordings = read(f"realdisp-{scenario}", tmp_path)
     assert [r.session for r in recordings] == sessions
     assert card.name == f"realdisp-{scenario}"
 
@@ -358,13 +382,13 @@ def test_realdisp_says_which_line_is_wrong(
     edit: Callable[[str], str], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=message):
-        read_realdisp(unpacked({"subject1_ideal.log": edit(realdisp_log())}, tmp_path))
+        read("realdisp", unpacked({"subject1_ideal.log": edit(realdisp_log())}, tmp_path))
 
 
 def test_realdisp_of_another_name_is_refused(tmp_path: Path) -> None:
     files = {"subject1_perfect.log": realdisp_log()}
     with pytest.raises(DataError, match=r"subject1_perfect.log: is no log of REALDISP by its name"):
-        read_realdisp(unpacked(files, tmp_path))
+        read("realdisp", unpacked(files, tmp_path))
 
 
 # MotionSense: three rows a file, their first column without a name.
@@ -402,7 +426,7 @@ def test_motionsense_adds_gravity_to_what_the_user_did(tmp_path: Path) -> None:
         "motion-sense-master/data/data_subjects_info.csv": "\ufeffcode,weight\n1,102\n",
     }
     (tmp_path / "motion-sense-master.zip").write_bytes(zipped(repository))
-    card, recordings = read_motionsense(tmp_path)
+    card, recordings = read("motionsense", tmp_path)
     assert found(recordings) == [
         *(("1", "dws_11", 3), ("24", "dws_11", 3)),
         *(("1", "std_6", 3), ("24", "std_6", 3)),
@@ -432,7 +456,7 @@ def test_motionsense_of_something_else_is_refused(
     files: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=message):
-        read_motionsense(unpacked(motionsense_files(**files), tmp_path))
+        read("motionsense", unpacked(motionsense_files(**files), tmp_path))
 
 
 # HHAR: two devices of two people, all in one file a sensor; a phone at 100 Hz, a watch at 50.
@@ -466,7 +490,7 @@ def test_hhar_gives_a_stream_for_each_device_of_each_person(
         "Still exp.zip": zipped({"Still exp/Phones_accelerometer.csv": "other"}),
     }
     (tmp_path / "heterogeneity+activity+recognition.zip").write_bytes(zipped(archive))
-    card, recordings = read_hhar(tmp_path)
+    card, recordings = read("hhar", tmp_path)
     assert found(recordings) == [
         ("a", "s3mini_1", 100),
         ("b", "s3mini_1", 100),
@@ -481,7 +505,7 @@ def test_hhar_gives_a_stream_for_each_device_of_each_person(
         assert labels_of(recording) == [-1] * 50 + [4] * 50
     assert card.classes[4] == "upstairs"
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].endswith(": time stamps repaired: 6 repeated and left out")
+    assert caplog.messages[0].endswith(": repaired: 6 samples of a repeated stamp left out")
 
 
 def test_hhar_says_what_only_one_sensor_has(
@@ -490,8 +514,8 @@ def test_hhar_says_what_only_one_sensor_has(
     files = hhar_files()
     text = str(files["Activity recognition exp/Phones_gyroscope.csv"]).replace(",b,", ",c,")
     files = hhar_files(**{"Phones_gyroscope.csv": text})
-    assert len(read_hhar(unpacked(files, tmp_path))[1]) == 2
-    assert "2 devices of a person have one of the two sensors only" in caplog.messages[0]
+    assert len(read("hhar", unpacked(files, tmp_path))[1]) == 2
+    assert "2 streams of one of two sensors left out" in caplog.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -506,7 +530,7 @@ def test_hhar_says_what_only_one_sensor_has(
 def test_hhar_says_which_line_is_wrong(row: str, message: str, tmp_path: Path) -> None:
     files = hhar_files(**{"Watch_gyroscope.csv": f"{HHAR_HEADER}\n{row}\n"})
     with pytest.raises(DataError, match=message):
-        read_hhar(unpacked(files, tmp_path))
+        read("hhar", unpacked(files, tmp_path))
 
 
 # Capture-24: packed files of six rows, two of them unlabelled, and a dictionary of annotations.
@@ -537,7 +561,7 @@ def test_capture24_takes_classes_from_the_dictionary(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "capture24.zip").write_bytes(zipped(capture24_files()))
-    card, recordings = read_capture24(tmp_path)
+    card, recordings = read("capture-24", tmp_path)
     assert found(recordings) == [("P001", "P001", 6), ("P151", "P151", 6)]
     expected = [[0.5] * 6, [-0.25] * 6, [*range(6)]]
     np.testing.assert_array_equal(recordings[1].signal, np.array(expected, np.float32))
@@ -558,14 +582,14 @@ def test_capture24_takes_classes_from_the_dictionary(
 def test_capture24_says_which_line_is_wrong(row: str, message: str, tmp_path: Path) -> None:
     files = capture24_files(**{"P002.csv.gz": f"time,x,y,z,annotation\n{row}\n"})
     with pytest.raises(DataError, match=message):
-        read_capture24(unpacked(files, tmp_path))
+        read("capture-24", unpacked(files, tmp_path))
 
 
 def test_capture24_of_a_cut_file_is_refused(tmp_path: Path) -> None:
     files = capture24_files()
     cut = files["capture24/P151.csv.gz"][:60]
     with pytest.raises(DataError, match=r"capture24/P151.csv.gz is damaged or cut"):
-        read_capture24(unpacked(files | {"capture24/P151.csv.gz": cut}, tmp_path))
+        read("capture-24", unpacked(files | {"capture24/P151.csv.gz": cut}, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -593,4 +617,4 @@ def test_scenarios_and_devices_are_data_sets_of_their_own(tmp_path: Path) -> Non
     assert len(open_dataset("realdisp-self", 50, 50, root=root)) == 2
     assert len(open_dataset("realdisp", 50, 50, root=root)) == 8
     assert open_dataset("wisdm-2019-phone", 8, 8, root=root).card.name == "wisdm-2019-phone"
-    assert READERS["realdisp-ideal"].__doc__ == read_realdisp.__doc__  # as ``data list`` shows it
+    assert READERS["realdisp-ideal"].what.endswith("placed by an instructor")

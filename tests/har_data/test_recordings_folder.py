@@ -84,8 +84,23 @@ def test_it_opens_as_a_data_set(folder: Path) -> None:
     assert len(open_dataset(folder, window=6, stride=1)) == 2
 
 
+def test_cells_of_white_space_are_missing(folder: Path) -> None:
+    (folder / "a.csv").write_text("ax,ay,az,label\n1, ,3, walk\n 4,5 , 6 ,\n")
+    recording = read_recordings_folder(folder)[1][0]
+    np.testing.assert_array_equal(recording.signal, [[1, 4], [np.nan, 5], [3, 6]])
+    assert recording.labels is not None
+    assert recording.labels.tolist() == [1, -1]
+
+
+def test_one_wrong_cell_in_a_long_recording_is_found(folder: Path) -> None:
+    lines = ["ax,ay,az", *["0.1,0.2,0.3"] * 200_000, "1,2,x"]
+    (folder / "a.csv").write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"a.csv, line 200002: column az holds 'x'"):
+        read_recordings_folder(folder)
+
+
 def test_commas_at_the_end_of_lines_shift_nothing(folder: Path) -> None:
-    rows = ["time,ax,ay,az,label", "0,1,2,3,walk,", "0.04,4,5,6,run,,7"]
+    rows = ["time,ax,ay,az,label", "0,1,2,3,walk,", "0.04,4,5,6,run,,"]
     (folder / "a.csv").write_text("\n".join(rows))
     recording = read_recordings_folder(folder)[1][0]
     np.testing.assert_array_equal(recording.signal, [[1, 4], [2, 5], [3, 6]])
@@ -135,6 +150,31 @@ def test_numbers_that_pandas_does_not_take_but_python_does(folder: Path) -> None
     np.testing.assert_array_equal(signal[:, 0], [np.inf, 1000, 1])
 
 
+@pytest.mark.parametrize("index", ["file,session\na.csv,1\n", "file,subject,session\na.csv,,1\n"])
+def test_nobody_needs_to_be_named(folder: Path, index: str) -> None:
+    (folder / "recordings.csv").write_text(index)
+    assert read_recordings_folder(folder)[1][0].subject == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "first", "second"),
+    [
+        (["0;1,5;-2,25;1e0;walk", "0,04;2;1,5E-1;;"], [1.5, -2.25, 1], [2, 0.15, np.nan]),
+        (["0;1.5;-2;1;walk", "0.04;2;0.5;3;run"], [1.5, -2, 1], [2, 0.5, 3]),
+        (["0;1;2;3;walk", "0.04;4;5;6;run"], [1, 2, 3], [4, 5, 6]),
+    ],
+)
+def test_semicolons_are_read_with_decimals_of_either_kind(
+    folder: Path, rows: list[str], first: list[float], second: list[float]
+) -> None:
+    (folder / "recordings.csv").write_text("file;subject;session\na.csv;anna;1,5\n")
+    lines = ["\ufefftime;ax;ay;az;label", *rows]
+    (folder / "a.csv").write_bytes("\r\n".join(lines).encode())
+    (recording,) = read_recordings_folder(folder)[1]
+    assert recording.session == "1,5"
+    np.testing.assert_array_equal(recording.signal, np.array([first, second], np.float32).T)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
@@ -144,17 +184,49 @@ def test_numbers_that_pandas_does_not_take_but_python_does(folder: Path) -> None
         ("a.csv", "time,ax,ay,az\nx,1,2,3\n", "a.csv, line 2: column time holds 'x'"),
         ("a.csv", "time,ax,ay,az\n0,1,2,3\n1,1,2,3\n", "a.csv: its time stamps show 1 Hz, 25 Hz"),
         ("a.csv", "", "a.csv: is empty"),
-        ("a.csv", "ax,ay,az\n", "a.csv: has a header and no samples"),
+        (
+            "a.csv",
+            "ax,ay,az\n1,2,3\n1,2\n1,2,3\n",
+            "a.csv, line 3: has 2 columns, the header has 3",
+        ),
+        ("a.csv", "ax,ay,az\n1,2,3\n\n1,2,3,4\n", "a.csv, line 4: has 4 columns, the header has 3"),
+        ("a.csv", "ax,ay,az\n0,5,1,5,2,5\n", "line 2: has 6 .* for decimals, separate the columns"),
+        ("a.csv", 'ax,ay,az\n1,2,"2,5"\n', "line 2: column az holds '2,5', .*; decimal commas are"),
+        ("a.csv", "ax;ay;az\n1,5;2,5;3,5\n1,5;2.5;3\n", "line 3: column ay holds '2.5', .*commas"),
+        ("a.csv", "ax;ay;az\n1.000,5;2,5;3,5\n", "line 2: column ax holds '1.000,5', which is"),
+        ("a.csv", "ax,ay,az\n", "a.csv: has no samples; take its line out"),
         ("a.csv", "ax,ay,az,label\n1,2,3,fly\n", "a.csv, line 2: label 'fly' is not among"),
         ("a.csv", "ax,ay,az,label\n\n\n1,2,3,fly\n", r"a.csv, line 4: label 'fly'"),
         ("a.csv", "ax,ax ,ay,az\n1,2,3,4\n", r"a.csv: names the column ax twice"),
-        ("a.csv", "time,ax,ay,az\n0,1,2,3\n,1,2,3\n", r"its time stamps show a step of nan s"),
+        ("a.csv", "time,ax,ay,az\n0,1,2,3\n,1,2,3\n", r"a.csv, line 3: column time is empty"),
         ("b.csv", None, "recordings.csv, line 3: the file .*b.csv is not there"),
         ("recordings.csv", None, "recordings.csv: is not there"),
         ("recordings.csv", "", r"recordings.csv: is empty"),
         ("recordings.csv", "file,subject\na.csv,1\n", "recordings.csv: has no column session"),
         ("recordings.csv", "file,subject,session\n", "recordings.csv: lists no recording"),
-        ("recordings.csv", "file,subject,session\ndataset.json,1,1\n", "read from .csv files"),
+        (
+            "recordings.csv",
+            "file,subject,session\ndataset.json,1,1\n",
+            "read from .csv, .parquet, .npz files",
+        ),
+        ("recordings.csv", "file,subject,session\n../x.csv,1,1\n", r"line 2: '../x.csv' leads out"),
+        ("recordings.csv", "file,subject,session\n/a.csv,1,1\n", r"'/a.csv' leads out of the"),
+        (
+            "recordings.csv",
+            "file,subject,session\nC:\\a.csv,1,1\n",
+            r"leads out of the folder; put",
+        ),
+        ("recordings.csv", "file,subject,session\nx\\..\\..\\a.csv,1,1\n", r"leads out of the"),
+        (
+            "recordings.csv",
+            "file,subject,session\na.csv,1,1\n./a.csv,2,1\n",
+            r"line 3: ./a.csv is the file of line 2 too; a recording may be listed once",
+        ),
+        (
+            "recordings.csv",
+            "file,subject,session\na.csv,1,1\nb.csv,,1\n",
+            r"recordings.csv, line 3: has no subject, others have; name all of them or none",
+        ),
         ("dataset.json", "{", "dataset.json: is no JSON"),
         ("dataset.json", "{}", "dataset.json: the key 'channels' is missing"),
     ],

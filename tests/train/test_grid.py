@@ -90,6 +90,10 @@ def test_every_training_setting_can_stand_in_a_grid() -> None:
         ({"seeds": [True]}, r"seeds should be a list of whole numbers"),
         ({"seeds": [-1]}, r"seeds should be at least 0, got -1"),
         ({"data": []}, r"say which data"),
+        ({"max_missing": 1}, r"max_missing should be from 0 to below 1, got 1"),
+        ({"max_missing": "few"}, r"max_missing should be from 0 to below 1, got 'few'"),
+        ({"labels": "most"}, r"unknown label policy 'most': known are pure, majority, none"),
+        ({"labels": ["pure"]}, r"unknown label policy \['pure'\]"),
         ({"jobs": 0}, r"jobs should be at least 1, a whole number, got 0"),
         ({"train": 3}, r"\[train\] should be a table, got 3"),
         ({"train": {"epoch": 3}}, r"\[train\]: unknown setting 'epoch': known are n_clusters"),
@@ -257,7 +261,7 @@ def test_kmeans_sees_the_windows_that_training_would(
 
 
 def test_kmeans_labels_unseen_windows_by_what_it_found(toy_dataset: WindowedDataset) -> None:
-    train, test = toy_dataset.split_subjects(["2"])
+    train, test = toy_dataset.hold_out(["2"])
     assert test is not None
     unseen = kmeans_on_features(train, 3, 0, test)
     assert len(unseen) == len(test)
@@ -266,3 +270,19 @@ def test_kmeans_labels_unseen_windows_by_what_it_found(toy_dataset: WindowedData
     )
     with pytest.raises(ConfigError, match=r"n_clusters should be at most the number of windows"):
         kmeans_on_features(test, 1000, 0)
+
+
+def test_a_result_says_what_it_was_split_over(toy_dataset: WindowedDataset) -> None:
+    recordings = [
+        replace(recording, subject="", session=f"s{number}")
+        for number, recording in enumerate(toy_dataset.recordings)
+    ]
+    alone = WindowedDataset(TOY_CARD, recordings)
+    for dataset, setting, over in (
+        (toy_dataset, "pooled", ""),
+        (toy_dataset, "loso", "subjects"),
+        (alone, "loso", "sessions"),
+    ):
+        result = run_cell(toy_cell(KMEANS, setting), dataset)
+        assert result["split_over"] == over
+    assert [part["part"] for part in result["parts"]] == ["s0", "s1", "s2"]

@@ -81,6 +81,38 @@ def test_a_recording_read_twice_is_refused_by_its_content() -> None:
     check_disjoint(cut(signal), cut(signal + 1))  # the same name, other values
 
 
+def test_bridged_copies_of_one_recording_are_one_recording_still() -> None:
+    signal = some_signal(100)
+    signal[0, 20:22] = np.nan
+    train, test = (
+        WindowedDataset(CARD, [Recording(signal, "1", "s")], max_missing=0.2) for _ in range(2)
+    )
+    with pytest.raises(DataError, match="share samples"):
+        check_disjoint(train, test)
+
+
+def test_a_copy_under_another_name_is_refused() -> None:
+    signal = some_signal(100)
+    for subject, session in (("2", "s"), ("1", "t"), ("", "copy of s")):
+        renamed = WindowedDataset(CARD, [Recording(signal.copy(), subject, session)])
+        with pytest.raises(DataError, match=f"recording '{session}' of subject '{subject}'"):
+            check_disjoint(cut(signal), renamed)
+        check_disjoint(cut(signal), renamed, np.array([0, 1]), np.array([2, 3]))
+    # Alike where the first look is, at 16 samples, and different elsewhere.
+    other = signal.copy()
+    other[:, 1] += 1
+    check_disjoint(cut(signal), cut(other, "2"))
+
+
+def test_pieces_of_one_session_are_told_apart_by_their_samples() -> None:
+    signal = some_signal(100)
+    first, second, across = signal[:, :50], signal[:, 50:], signal[:, 40:60]
+    check_disjoint(cut(first), cut(second))
+    for piece in (first, second):
+        with pytest.raises(DataError, match="share samples"):
+            check_disjoint(cut(piece), cut(across))
+
+
 def test_people_who_lay_as_still_as_each_other_are_no_leak() -> None:
     check_disjoint(cut(np.zeros((2, 50), np.float32), "1"), cut(np.zeros((2, 50), np.float32), "2"))
 

@@ -50,6 +50,22 @@ def test_windows_of_unknown_activity_are_not_scored_but_counted() -> None:
     assert metrics["acc"] == 1.0
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30))
+def test_windows_of_unknown_activity_change_no_score(seed: int, n_unknown: int) -> None:
+    rng = np.random.default_rng(seed)
+    activities, labels = rng.integers(0, 3, 20), rng.integers(0, 4, 20)
+    order = rng.permutation(20 + n_unknown)
+    more_activities = np.append(activities, np.full(n_unknown, -1))[order]
+    more_labels = np.append(labels, rng.integers(0, 4, n_unknown))[order]
+    alone = clustering_metrics(activities, labels, 4, 3)
+    among = clustering_metrics(more_activities, more_labels, 4, 3)
+    for key in alone.keys() - {"n_windows", "clusters_used", "usage_entropy"}:
+        assert among[key] == (None if alone[key] is None else pytest.approx(alone[key]))
+    np.testing.assert_array_equal(
+        contingency(activities, labels, 4, 3), contingency(more_activities, more_labels, 4, 3)
+    )
+
+
 def test_unlabelled_data_have_no_scores() -> None:
     metrics = clustering_metrics(np.full(4, -1), np.array([0, 1, 1, 1]), 4, 0)
     # Shares of 1/4 and 3/4 have .5623 nats of the log(4) = 1.3863 there could be.

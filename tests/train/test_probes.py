@@ -57,6 +57,16 @@ def test_fewer_than_two_labelled_subjects_are_refused() -> None:
         probe(told_by(dataset), dataset)
 
 
+def test_sessions_of_one_subject_are_probed_and_said(toy_dataset: WindowedDataset) -> None:
+    recordings = [
+        replace(recording, subject="", session=f"{number}")
+        for number, recording in enumerate(toy_dataset.recordings)
+    ]
+    dataset = WindowedDataset(TOY_CARD, recordings)
+    scores = probe(told_by(dataset), dataset)
+    assert (scores.folds_over, scores.n_folds, scores.knn_acc) == ("sessions", 3, 1.0)
+
+
 def test_one_activity_is_refused() -> None:
     recordings = [replace(r, labels=np.zeros_like(r.labels)) for r in toy_recordings(3)]
     dataset = WindowedDataset(TOY_CARD, recordings)

@@ -100,6 +100,55 @@ def test_settings_that_do_not_fit_the_data_are_refused(seven: WindowedDataset) -
     assert len(split(IMAGES, "pooled")) == 1
 
 
+def sessions_of_one(n_sessions: int, subject: str = "") -> WindowedDataset:
+    """Recordings of nobody known, two pieces of each session."""
+    recordings = [
+        replace(recording, subject=subject, session=f"s{number}")
+        for number in range(n_sessions)
+        for recording in toy_recordings(2, seconds=4, seed=number)
+    ]
+    return WindowedDataset(TOY_CARD, recordings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "n_parts", "n_scored"), [("k-fold", 5, 7), ("loso", 7, 7), ("hold-out", 1, 3)]
+)
+def test_without_subjects_sessions_are_split_and_said(
+    setting: str, n_parts: int, n_scored: int
+) -> None:
+    parts = split(sessions_of_one(7), setting)
+    assert len(parts) == n_parts
+    assert {part.over for part in parts} == {"sessions"}
+    scored = [name for part in parts for name in part.name.split(",")]
+    assert len(set(scored)) == len(scored) == n_scored
+    for part in parts:
+        train, test = part.train, part.test
+        assert isinstance(train, WindowedDataset)
+        assert isinstance(test, WindowedDataset)
+        assert {r.session for r in test.recordings} == set(part.name.split(","))
+        assert not {r.session for r in test.recordings} & {r.session for r in train.recordings}
+
+
+def test_recordings_of_one_session_are_split_and_said() -> None:
+    parts = split(sessions_of_one(1), "loso")
+    assert [(part.name, part.over) for part in parts] == [("1", "recordings"), ("2", "recordings")]
+
+
+def test_what_is_not_split_says_nothing_and_subjects_say_so(seven: WindowedDataset) -> None:
+    for setting, over in (("pooled", ""), ("per-subject", ""), ("loso", "subjects")):
+        assert {part.over for part in split(seven, setting)} == {over}
+
+
+def test_sessions_that_overlap_are_refused() -> None:
+    signal = toy_recordings(1)[0].signal
+    twice = [Recording(signal[:, i : i + 500], "", f"s{i}") for i in (0, 400)]
+    with pytest.raises(DataError, match="share samples of recording 's0'"):
+        split(WindowedDataset(TOY_CARD, twice), "loso")
+    copied = [Recording(signal.copy(), "", name) for name in "ab"]
+    with pytest.raises(DataError, match="share samples of recording 'a'"):
+        split(WindowedDataset(TOY_CARD, copied), "k-fold")
+
+
 def test_subjects_without_a_whole_window_are_nobody() -> None:
     recordings = [*toy_recordings(2, seconds=4), Recording(np.zeros((3, 9), np.float32), "3", "1")]
     dataset = WindowedDataset(TOY_CARD, recordings)

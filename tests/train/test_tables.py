@@ -66,3 +66,9 @@ def test_bars_stand_for_means() -> None:
         ends = [bar.get_extents().transformed(axes.transData.inverted()).x1 for bar in axes.patches]
         assert ends == pytest.approx(means)
     assert [label.get_text() for label in acc.get_yticklabels()] == ["hard", r"\$none"]
+
+
+def test_a_setting_says_that_it_splits_sessions() -> None:
+    row = {"data": "mine", "setting": "loso", "variant": "hard", "seed": 0, "acc": 0.5}
+    for over, title in (("sessions", "mine, loso over sessions"), ("subjects", "mine, loso\n")):
+        assert f"## {title}" in to_markdown(summarise([row | {"split_over": over}]))

@@ -13,6 +13,7 @@ import pytest
 
 from edgeclust import ArrayDataset, Recording
 from edgeclust.har_data import READERS, open_dataset, write_recordings_folder
+from edgeclust.har_data.source import WholeSet
 
 from command import fails_with, run
 from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings
@@ -87,6 +88,19 @@ def test_what_a_person_sees(folder: Path, out: Path) -> None:
     assert "next: edgeclust label" in exported.stderr
 
 
+def test_sessions_are_held_out_of_recordings_without_subjects(tmp_path: Path, out: Path) -> None:
+    recordings = [
+        replace(recording, subject="", session=f"s{number}")
+        for number, recording in enumerate(toy_recordings())
+    ]
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "nobody")
+    trained = run("train", tmp_path / "nobody", "--out", out, "--hold-out", "s1", *QUICK)
+    assert trained.exit_code == 0, trained.output
+    evaluated = json.loads(run("evaluate", out, "--probes", "--json").stdout)
+    assert evaluated["n_windows"] == 2 * evaluated["held_out"]["n_windows"]
+    assert evaluated["probes"]["folds_over"] == "sessions"
+
+
 def test_people_held_out_are_scored_where_those_trained_on_have_no_labels(
     tmp_path: Path, out: Path
 ) -> None:
@@ -126,6 +140,53 @@ def test_windows_with_missing_values_are_left_out_and_said(tmp_path: Path, out: 
     assert json.loads(trained.stdout)["n_skipped"] == 2
 
 
+def test_short_holes_are_bridged_where_that_is_asked_for(tmp_path: Path, out: Path) -> None:
+    recordings = toy_recordings()
+    recordings[0].signal[0, 60:63] = float("nan")
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "gap")
+    allowed = ["--max-missing", "0.1"]
+    trained = run("train", tmp_path / "gap", "--out", out, *allowed, *QUICK, "--json")
+    assert "bridged short holes in 2 of 357 windows" in trained.stderr
+    summary = json.loads(trained.stdout)
+    assert (summary["n_windows"], summary["n_skipped"]) == (357, 0)
+    evaluated = run("evaluate", out, "--json")
+    assert "bridged short holes in 2 of 357 windows" in evaluated.stderr
+    assert json.loads(evaluated.stdout)["acc"] == summary["acc"]
+    shown = json.loads(run("data", "show", tmp_path / "gap", *allowed, "--json").stdout)
+    assert (shown["n_bridged"], shown["n_skipped"]) == (2, 0)
+    said = fails_with(run("train", tmp_path / "gap", "--max-missing", "10"))
+    assert "max_missing should be from 0 to below 1, got 10.0" in said
+
+
+def test_labels_choose_what_is_scored_and_nothing_of_what_is_learnt(tmp_path: Path) -> None:
+    # Of each recording every fifth sample is unknown, and activities change within windows.
+    recordings = toy_recordings()
+    shuffled = []
+    for recording in recordings:
+        assert recording.labels is not None
+        recording.labels[4::5] = -1
+        shuffled.append(replace(recording, labels=np.roll(recording.labels, 300)))
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "mine")
+    write_recordings_folder(TOY_CARD, shuffled, tmp_path / "wrong")
+    models, scored = set(), {}
+    for data, policy in (("mine", "pure"), ("mine", "majority"), ("mine", "none"), ("wrong", "")):
+        out = tmp_path / f"{data}-{policy}"
+        option = ["--labels", policy] if policy else []
+        trained = run("train", tmp_path / data, "--out", out, *option, *QUICK, "--json")
+        models.add((out / "model.safetensors").read_bytes())
+        summary = json.loads(trained.stdout)
+        evaluated = json.loads(run("evaluate", out, "--json").stdout)
+        assert evaluated["n_windows"] == summary["n_windows"]
+        assert evaluated.get("acc") == summary.get("acc")
+        scored[data, policy] = np.sum(evaluated["confusion"])
+    assert len(models) == 1
+    shown = json.loads(
+        run("data", "show", tmp_path / "mine", "--labels", "majority", "--json").stdout
+    )
+    assert scored["mine", "majority"] == shown["n_labelled"] > shown["n_windows"] // 2
+    assert scored["mine", "pure"] == scored["mine", "none"] == scored["wrong", ""] == 0
+
+
 def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) -> None:
     shares = tmp_path / "prior.txt"
     shares.write_text("2\n1\n1\n")
@@ -143,6 +204,17 @@ def test_a_prior_is_given_as_numbers_or_as_a_file(folder: Path, tmp_path: Path) 
 def test_a_learned_prior_is_said(folder: Path, out: Path) -> None:
     trained = run("train", folder, "--out", out, "--prior", "learned", *QUICK, "--json")
     assert len(json.loads(trained.stdout)["prior"]) == 3
+
+
+def test_an_unknown_label_policy_is_refused(folder: Path, out: Path) -> None:
+    wanted = "labels should be pure, majority or none, got 'most'"
+    assert wanted in fails_with(run("train", folder, "--out", out, "--labels", "most"))
+    assert wanted in fails_with(run("data", "show", folder, "--labels", "most"))
+    said = fails_with(run("reproduce", folder, "--out", out, "--labels", "most"))
+    assert "unknown label policy 'most': known are pure, majority, none" in said
+    assert "are for windows of recordings, 'digits' holds images" in fails_with(
+        run("data", "show", "digits", "--labels", "none")
+    )
 
 
 def test_imbalanced_windows_are_scored_again(folder: Path, out: Path) -> None:
@@ -197,17 +269,26 @@ def test_data_are_listed_and_shown() -> None:
     realdisp = {"realdisp", "realdisp-ideal", "realdisp-mutual", "realdisp-self"}
     wisdm = {"wisdm-v1", "wisdm-2019-phone", "wisdm-2019-watch"}
     names = sorted(images | phones | body | realdisp | wisdm)
-    assert json.loads(run("data", "list", "--json").stdout) == {"data": names}
+    listed = json.loads(run("data", "list", "--json").stdout)["data"]
+    assert sorted(listed) == names
+    assert listed["watch"] == {
+        "what": "seven shoulder exercises of ten people, a smartwatch at either wrist",
+        "here": True,
+    }
     assert "watch" in run("data", "list").stdout
     shown = json.loads(run("data", "show", "watch", "--json").stdout)
     assert (shown["n_windows"], shown["n_recordings"], shown["rate_hz"]) == (2229, 140, 50)
     assert "upright row" in run("data", "show", "watch").stdout
 
 
-def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path) -> None:
-    assert run("data", "convert", "watch", tmp_path / "watch").exit_code == 0
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npz"])
+def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path, kind: str) -> None:
+    assert run("data", "convert", "watch", tmp_path / "watch", "--format", kind).exit_code == 0
+    assert (tmp_path / "watch" / f"0139.{kind}").is_file()
     shown = json.loads(run("data", "show", tmp_path / "watch", "--json").stdout)
-    assert shown == json.loads(run("data", "show", "watch", "--json").stdout)
+    named = json.loads(run("data", "show", "watch", "--json").stdout)
+    known_by_name = {"citation", "official"}
+    assert shown == {fact: named[fact] for fact in named.keys() - known_by_name}
     assert "exists and is not empty" in fails_with(
         run("data", "convert", "watch", tmp_path / "watch")
     )
@@ -336,7 +417,7 @@ def test_a_run_finds_its_official_files_again(
         roots.append(root)
         return ArrayDataset(TOY_IMAGE_CARD, *toy_images())
 
-    monkeypatch.setitem(READERS, "squares", read)
+    monkeypatch.setitem(READERS, "squares", WholeSet(TOY_IMAGE_CARD, "squares", read))
     quick = ["--epochs", "1", "--restarts", "1", "--batch-size", "30"]
     monkeypatch.chdir(tmp_path)
     assert run("train", "squares", "--root", "here", "--out", out, *quick).exit_code == 0
@@ -365,6 +446,7 @@ def test_images_are_shown() -> None:
         (["train", "watch", "--encoder", "conv2d"], "conv2d does not take recordings as 'watch'"),
         (["data", "convert", "digits", "folder"], "recordings are asked for, 'digits' holds im"),
         (["data", "show", "cifar10", "--root", "none"], "edgeclust data fetch cifar10 --root none"),
+        (["data", "show", "digits", "--plot", "a.png"], "--plot draws recordings, 'digits' holds"),
     ],
 )
 def test_what_images_cannot_do_ends_with_one_line(

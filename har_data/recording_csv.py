@@ -1,0 +1,212 @@
+"""One recording in a CSV: read quickly, and line by line where something is wrong."""
+
+import csv
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edgeclust.errors import DataError
+from edgeclust.samples import read_header
+
+EMPTY = ["", "nan", "NaN"]
+"""Cells that are a missing value."""
+
+BLOCK = 1 << 20
+"""Bytes read at once to count separators."""
+
+
+@dataclass(frozen=True)
+class CsvText:
+    """A CSV and how it is written.
+
+    Parameters
+    ----------
+    path : Path
+    separator : str
+        A comma; a semicolon where the header has more of those, as spreadsheets write where the
+        comma is for decimals.
+    columns : tuple of str
+        Names in the header, white space and byte order mark taken off.
+    """
+
+    path: Path
+    separator: str
+    columns: tuple[str, ...]
+
+    @classmethod
+    def open(cls, path: Path, wanted: Sequence[str]) -> "CsvText":
+        """Read the header of a file.
+
+        Parameters
+        ----------
+        path : Path
+        wanted : sequence of str
+            Columns that have to be there.
+
+        Raises
+        ------
+        DataError
+            If there is no header, it lacks a column, or names one twice that is read.
+        """
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                first = next(lines, "")
+            separator = ";" if first.count(";") > first.count(",") else ","
+            header = next(csv.reader([first], delimiter=separator), [])
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: is no CSV in UTF-8: {error}") from error
+        return cls(path, separator, tuple(read_header(header, wanted, str(path))))
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the line number and the cells of each line but the header and blank ones."""
+        with self.path.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.reader(lines, delimiter=self.separator)
+            try:
+                next(rows)
+                for row in rows:
+                    if len(row) > 1 or "".join(row).strip():
+                        yield rows.line_num, [cell.strip() for cell in row]
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise DataError(
+                    f"{self.path}, line {rows.line_num + 1}: is no CSV: {error}"
+                ) from error
+
+    def place(self, row: int) -> str:
+        """Return the words that say where a sample stands: the file and the line."""
+        line = next((line for n, (line, _) in enumerate(self.rows()) if n == row), None)
+        return f"{self.path}, line {line}"
+
+
+def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText]:
+    """Read the channels of a recording, and ``time`` and ``label`` where they are there.
+
+    Parameters
+    ----------
+    path : Path
+        In UTF-8, with or without a byte order mark, lines ended in any way. Columns are separated
+        by commas, or by semicolons; with those a decimal may be a point or a comma, the same in
+        all of the file.
+    channels : sequence of str
+        Columns that have to be there.
+
+    Returns
+    -------
+    table : DataFrame
+        float64 or whole numbers for the channels, NaN where a cell is empty; ``time`` as numbers
+        or as it stands, ``label`` as categories.
+    text : CsvText
+        Says on which line a sample stands.
+
+    Raises
+    ------
+    DataError
+        If the file is no CSV, a line has too few or too many columns (only the last may be cut
+        short), or a channel holds other than numbers; the message says which line and column.
+    """
+    text = CsvText.open(path, channels)
+    try:
+        table, decimal = _read_quickly(text, [*channels, "time", "label"])
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' ParserError is a ValueError
+        _check_widths(text)
+        raise DataError(f"{path}: is no CSV in UTF-8: {str(error).strip()}") from error
+    if _n_separators(text) != (len(table) + 1) * (len(text.columns) - 1):
+        _check_widths(text)
+    for name in channels:
+        if table[name].dtype.kind not in "iuf":
+            table[name] = _slowly(table[name], decimal, text)
+    return table, text
+
+
+def _read_quickly(text: CsvText, wanted: list[str]) -> tuple[pd.DataFrame, str]:
+    """Read the wanted columns that are there, and say what stands before decimals.
+
+    Columns that hold other than numbers stay text.
+    """
+    names = {place: name for place, name in enumerate(text.columns) if name in wanted}
+
+    def read(decimal: str) -> pd.DataFrame:
+        with warnings.catch_warnings():  # of columns that are not all numbers: text, on purpose
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            table = pd.read_csv(
+                text.path,
+                sep=text.separator,
+                decimal=decimal,
+                header=None,
+                names=range(len(text.columns)),
+                skiprows=1,
+                usecols=list(names),
+                index_col=False,  # or a separator at the end of each line would shift the columns
+                dtype={place: "category" for place, name in names.items() if name == "label"},
+                keep_default_na=False,
+                na_values=EMPTY,
+                encoding="utf-8-sig",
+            )
+        return table.rename(columns=names)
+
+    table = read(".")
+    if text.separator == ";" and _n_numeric(table) < len(
+        table.columns.drop("label", errors="ignore")
+    ):
+        with_commas = read(",")
+        if _n_numeric(with_commas) > _n_numeric(table):
+            return with_commas, ","
+    return table, "."
+
+
+def _n_numeric(table: pd.DataFrame) -> int:
+    """Return how many columns hold numbers alone."""
+    return sum(dtype.kind in "iuf" for dtype in table.dtypes)
+
+
+def _slowly(column: "pd.Series[Any]", decimal: str, text: CsvText) -> "pd.Series[float]":
+    """Turn cells into numbers one by one, and say which is none."""
+    numbers = np.empty(len(column))
+    for row, cell in enumerate(map(str, column)):
+        # Beside decimal commas a point may be that of thousands: not to be guessed.
+        number = cell.replace(".", "?").replace(",", ".") if decimal == "," else cell
+        try:
+            numbers[row] = float(number if number.strip() else "nan")
+        except ValueError as error:
+            held = cell if len(cell) <= 200 else cell[:200] + "..."
+            hint = ""
+            if "," in decimal + cell:
+                hint = "; decimal commas are read where ; separates columns and there is no point"
+            raise DataError(
+                f"{text.place(row)}: column {column.name} holds {held!r}, which is no number{hint}"
+            ) from error
+    return pd.Series(numbers)
+
+
+def _n_separators(text: CsvText) -> int:
+    """Count the separators of a file, those within quotes too."""
+    with text.path.open("rb") as stream:
+        blocks = iter(lambda: stream.read(BLOCK), b"")
+        return sum(block.count(text.separator.encode()) for block in blocks)
+
+
+def _check_widths(text: CsvText) -> None:
+    """Refuse the first line that has more cells than the header, or fewer and is not the last."""
+    expected = len(text.columns)
+    short = ""
+    for line, row in text.rows():
+        if short:
+            raise DataError(short)
+        if any(row[expected:]):
+            raise DataError(_width_message(text, line, len(row)))
+        if len(row) < expected:
+            short = _width_message(text, line, len(row))
+
+
+def _width_message(text: CsvText, line: int, n_found: int) -> str:
+    """Say that a line has other than the columns of the header."""
+    hint = ""
+    if text.separator == "," and n_found > len(text.columns):
+        hint = "; where a comma is for decimals, separate the columns by ;"
+    return (
+        f"{text.path}, line {line}: has {n_found} columns, the header has {len(text.columns)}{hint}"
+    )
