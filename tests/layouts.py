@@ -2,8 +2,12 @@
 
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from edgeclust.card import Card
 from edgeclust.dataset import Recording
@@ -35,7 +39,14 @@ def lines(rows: Iterable[Sequence[object]], separator: str = " ", before: str = 
 
 
 def read(name: str, root: Path) -> tuple[Card, list[Recording]]:
-    """Return the card and the recordings of a published set."""
+    """Return the card and the recordings of a published set, the same when read file by file."""
     source = READERS[name]
     assert isinstance(source, Source)
-    return source.card, source.recordings(root)
+    recordings = source.recordings(root)
+    with source.open(root) as members:
+        by_file = [source.read(members, [path], Counter()) for path in source.paths(members)]
+        for whole, own in zip(recordings, chain(*by_file), strict=True):
+            assert (whole.subject, whole.session) == (own.subject, own.session)
+            np.testing.assert_array_equal(whole.signal, own.signal)
+            np.testing.assert_array_equal(np.asarray(whole.labels), np.asarray(own.labels))
+    return source.card, recordings
