@@ -457,6 +457,10 @@ def label(
     freeze: Annotated[
         bool, typer.Option("--freeze", help="Keep the centroids as exported.")
     ] = False,
+    rate_hz: Annotated[
+        float | None,
+        typer.Option(help="Rate of the samples, if not the model's, to which they are resampled."),
+    ] = None,
     format: Annotated[EventFormat, typer.Option(help="How to print.")] = EventFormat.jsonl,
 ) -> None:
     """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
@@ -464,7 +468,7 @@ def label(
     Columns beside the model's channels are ignored; a column 'time' in seconds is optional. Of
     images, uint8 or float32 (n, channels, height, width), 't' is the index.
     """
-    labeler = Labeler.open(model)
+    labeler = Labeler.open(model, rate_hz=rate_hz)
     if not freeze:
         remark("this version labels with fixed centroids, as with --freeze")
     write = _event_writer(format)
@@ -500,6 +504,7 @@ def _label_stream(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
         for samples, t in read_samples(lines, metadata.channel_names, source=source, chunk=chunk):
             n_samples += len(samples)
             yield from labeler.push(samples, t)
+    yield from labeler.finish()
     if not labeler.n_windows:
         raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
 

@@ -12,6 +12,7 @@ from edgeclust.alignment import GravityEstimate
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.errors import DataError
 from edgeclust.images import check_images, scale_images
+from edgeclust.resampling import StreamResampler
 from edgeclust.samples import check_rate
 from edgeclust.windows import WindowCutter
 
@@ -57,6 +58,9 @@ class Labeler:
     ----------
     encoder : OnnxEncoder
         An open model file.
+    rate_hz : float, optional
+        Rate of the stream in Hz, which is resampled to the model's where it is another, as
+        recordings are: see `StreamResampler`. The model's when left out.
 
     Attributes
     ----------
@@ -65,6 +69,11 @@ class Labeler:
     n_windows, n_skipped : int
         Windows, or images, seen so far, and those of them left unlabelled: they hold NaN,
         infinity or values so large that the network overflows.
+
+    Raises
+    ------
+    DataError
+        If the rate is out of range, or the model takes images.
 
     Examples
     --------
@@ -76,10 +85,20 @@ class Labeler:
                 print(event.t, event.cluster)
     """
 
-    def __init__(self, encoder: OnnxEncoder) -> None:
+    def __init__(self, encoder: OnnxEncoder, rate_hz: float | None = None) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
         self._clusters = metadata.clusters
+        self._rate_hz = metadata.rate_hz if rate_hz is None else rate_hz
+        self._resample: tuple[StreamResampler, StreamResampler] | None = None
+        if metadata.image is not None and rate_hz is not None:
+            raise DataError("the model takes images, which have no rate: leave rate_hz out")
+        if self._rate_hz != metadata.rate_hz:
+            rates = self._rate_hz, metadata.rate_hz
+            self._resample = (
+                StreamResampler(len(metadata.channels), *rates),
+                StreamResampler(1, *rates, interpolate=True),
+            )
         if metadata.image is None:
             self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
             # Time stamps are cut alike; float32 could not tell samples apart after a few days.
@@ -96,7 +115,9 @@ class Labeler:
         self.n_skipped = 0
 
     @classmethod
-    def open(cls, model: Path | str, *, threads: int = 1) -> "Labeler":
+    def open(
+        cls, model: Path | str, *, threads: int = 1, rate_hz: float | None = None
+    ) -> "Labeler":
         """Open a model file.
 
         Parameters
@@ -105,13 +126,17 @@ class Labeler:
             A ``.onnx`` file that ``edgeclust export`` wrote.
         threads : int
             Threads of the onnxruntime session.
+        rate_hz : float, optional
+            Rate of the stream, if not the model's.
 
         Raises
         ------
         ModelFileError
             If the file is missing, damaged, no ONNX, or no model of this library.
+        DataError
+            If the rate is out of range, or the model takes images.
         """
-        return cls(OnnxEncoder(model, threads=threads))
+        return cls(OnnxEncoder(model, threads=threads), rate_hz)
 
     def push(
         self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None
@@ -123,12 +148,14 @@ class Labeler:
         Parameters
         ----------
         samples : float array of shape (n_samples, n_channels)
-            Samples in the model's units and rate, channels in the model's order. A window that
-            holds NaN or infinity, or overflows the network, is counted in `n_skipped` and gets
-            no event. Not modified.
+            Samples in the model's units and the stream's rate, channels in the model's order. A
+            window that holds NaN or infinity, or overflows the network, is counted in
+            `n_skipped` and gets no event: unlike those of recordings, holes of a stream are not
+            bridged, and where it is resampled they grow by the filter's length. Not modified.
         t : float64 array of shape (n_samples,), optional
             Seconds of each sample, given with every call or with none. Left out: the index of
-            the sample in the stream, divided by the rate.
+            the sample in the stream, divided by its rate. A stream that is resampled gets stamps
+            on the lines between them, so the filter's delay does not show in events.
 
         Returns
         -------
@@ -139,7 +166,7 @@ class Labeler:
         ------
         DataError
             If the samples have another number of channels, if `t` has another length, comes
-            with some calls only, or shows another rate than the model's, or if the model takes
+            with some calls only, or shows another rate than the stream's, or if the model takes
             images.
         """
         if self.metadata.image is not None:
@@ -151,13 +178,27 @@ class Labeler:
                 f"samples should have shape (n_samples, {len(channels)}) for the channels "
                 f"{', '.join(channels)}, got shape {samples.shape}"
             )
-        stamps = self._cut_stamps(len(samples), t)
-        windows = self._samples.push(samples)
-        return [
-            event
-            for (_, window), (_, window_stamps) in zip(windows, stamps, strict=True)
-            if (event := self._label(window, window_stamps[0])) is not None
-        ]
+        stamps = self._stamp(len(samples), t)
+        if self._resample is None:
+            return self._label_stream(samples, stamps)
+        filtered, lines = self._resample
+        return self._label_stream(filtered.push(samples), lines.push(stamps))
+
+    def finish(self) -> list[LabelEvent]:
+        """Label the windows that the end of a stream completes, as where a file ends.
+
+        Those are the last of a stream that is resampled, for its filter looks ahead; of others
+        there are none left. Nothing may be pushed afterwards.
+
+        Returns
+        -------
+        events : list of LabelEvent
+            In the order of time.
+        """
+        if self._resample is None:
+            return []
+        filtered, lines = self._resample
+        return self._label_stream(filtered.finish(), lines.finish())
 
     def label_images(self, images: NDArray[Any]) -> Iterator[LabelEvent]:
         """Label images one by one.
@@ -229,10 +270,26 @@ class Labeler:
         """Refuse images that the model does not take."""
         return check_images(np.asarray(images), len(self.metadata.channels), self.metadata.shape)
 
+    def _label_stream(
+        self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64]
+    ) -> list[LabelEvent]:
+        """Label the windows that samples at the model's rate complete; each has a stamp."""
+        with np.errstate(over="ignore"):  # infinity, which a window does not survive
+            windows = self._samples.push(samples.astype(np.float32, copy=False))
+        return [
+            event
+            for (_, window), (_, window_stamps) in zip(
+                windows, self._stamps.push(stamps), strict=True
+            )
+            if (event := self._label(window, window_stamps[0])) is not None
+        ]
+
     def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
         """Label one window of the stream; None when it cannot be labelled."""
         if self.n_windows == 0 and self._stamped:
-            check_rate(stamps, self.metadata.rate_hz, "the stream")
+            # As far apart as they were before the stream was resampled.
+            own = stamps * (self.metadata.rate_hz / self._rate_hz)
+            check_rate(own, self._rate_hz, "the stream")
         self.n_windows += 1
         if not np.isfinite(window).all():
             self.n_skipped += 1
@@ -265,14 +322,12 @@ class Labeler:
         """Return windows as the network wants them."""
         return windows if self._turn is None else self._turn @ windows
 
-    def _cut_stamps(
-        self, n_samples: int, t: NDArray[np.float64] | None
-    ) -> list[tuple[int, NDArray[np.float64]]]:
-        """Cut the time stamps as the samples are cut, counting where there are none."""
+    def _stamp(self, n_samples: int, t: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Return the time stamps, of shape (n_samples, 1), counting where there are none."""
         if n_samples and self._stamped is not None and self._stamped != (t is not None):
             raise DataError("t should be given with every call of push or with none")
         if t is None:
-            stamps = np.arange(self._n_samples, self._n_samples + n_samples) / self.metadata.rate_hz
+            stamps = np.arange(self._n_samples, self._n_samples + n_samples) / self._rate_hz
         else:
             stamps = np.asarray(t, dtype=np.float64)
             if stamps.shape != (n_samples,):
@@ -280,4 +335,4 @@ class Labeler:
         if n_samples:
             self._stamped = t is not None
         self._n_samples += n_samples
-        return self._stamps.push(stamps[:, None])
+        return stamps[:, None]

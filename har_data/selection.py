@@ -10,6 +10,7 @@ from edgeclust.card import Card
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.timeline import change_rate
+from edgeclust.resampling import rate_ratio
 
 KINDS = {"acc": ACCELERATION, "gyro": TURNING}
 """Units of the channels of a kind."""
@@ -78,7 +79,7 @@ def resample(
         Not modified. A missing sample takes others near it with it, as far as the anti-alias
         filter reaches; a label goes to the samples nearest in time.
     rate_hz : float
-        Wanted, above 0.
+        Wanted, above 0, within a factor of 100 of the card's.
 
     Raises
     ------
@@ -113,6 +114,7 @@ def _resampled(recording: Recording, from_hz: float, to_hz: float) -> Recording:
     signal = np.ascontiguousarray(samples.T, dtype=np.float32)
     if recording.labels is None:
         return replace(recording, signal=signal)
-    nearest = np.rint(np.arange(len(samples)) * (from_hz / to_hz)).astype(np.intp)
+    up, down = rate_ratio(from_hz, to_hz)
+    nearest = np.rint(np.arange(len(samples)) * (down / up)).astype(np.intp)
     labels = recording.labels[np.minimum(nearest, len(recording.labels) - 1)]
     return replace(recording, signal=signal, labels=labels)

@@ -1,13 +1,14 @@
 """Samples with time stamps brought to a steady clock: repaired, cut at gaps, resampled."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import firwin, resample_poly
+from scipy.signal import resample_poly
+
+from edgeclust.resampling import anti_alias_filter, rate_ratio
 
 MOST_GAP_S = 1.0
 """Seconds without a sample that cut a recording in two, unless a reader says otherwise."""
@@ -17,9 +18,6 @@ JITTER = 0.1
 
 DRIFT = 0.002
 """Part of its rate by which a clock may be off and still be steady."""
-
-LOBES = 16
-"""Half length of the anti-alias filter in samples of the lower rate."""
 
 
 @dataclass(frozen=True)
@@ -147,27 +145,38 @@ def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:
 def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray[np.float64]:
     """Resample steady samples; what the lower rate cannot hold is filtered out.
 
+    The device does the same to a stream: `edgeclust.resampling.StreamResampler`, same filter.
+
     Parameters
     ----------
     samples : float64 array of shape (n_samples, n_channels)
         Not modified. A NaN spreads over the filter's length, 16 samples of the lower rate.
     from_hz, to_hz : float
-        Rates, above 0.
+        Rates, above 0, within a factor of 100 of each other.
 
     Returns
     -------
     samples : float64 array of shape (n_new, n_channels)
         The first is of the same time as the first that was given.
+
+    Raises
+    ------
+    DataError
+        If a rate is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.har_data.timeline import change_rate
+    >>> change_rate(np.ones((100, 1)), 100.0, 50.0).shape
+    (50, 1)
     """
-    ratio = Fraction(to_hz / from_hz).limit_denominator(1000)
-    up, down = ratio.numerator, ratio.denominator
+    up, down = rate_ratio(from_hz, to_hz)
     if up == down:
         return samples
-    # The cut lies a tenth below the lower of the two Nyquist frequencies.
-    longer = max(up, down)
-    taps = firwin(2 * LOBES * longer + 1, 0.9 / longer, window=("kaiser", 5.0))
+    taps = anti_alias_filter(up, down) / up  # scipy multiplies by it
     resampled: NDArray[np.float64] = resample_poly(
-        samples, up, down, axis=0, window=taps, padtype="line"
+        samples, up, down, axis=0, window=taps, padtype="edge"
     )
     return resampled
 

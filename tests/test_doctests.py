@@ -18,6 +18,7 @@ MODULES = [
     "images",
     "labeler",
     "model_file",
+    "resampling",
     "samples",
     "window_labels",
     "windows",

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edgeclust import DataError, Labeler, LabelEvent, ModelFileError, WindowedDataset
+from edgeclust.resampling import StreamResampler
 
 from toy import TOY_CARD, toy_images, toy_recordings
 
@@ -84,6 +86,66 @@ def test_a_window_with_nan_or_infinity_is_skipped_and_counted(toy_model: Path, b
     assert [event.t for event in events] == [0.0, 3.0, 4.0, 5.0, 6.0]
     assert (labeler.n_windows, labeler.n_skipped) == (7, 2)
     assert events == [e for e in Labeler.open(toy_model).push(STREAM[:200]) if e.t not in (1, 2)]
+
+
+def at_50_hz(n_samples: int) -> NDArray[np.float32]:
+    """The stream as a sensor of twice the model's rate gives it."""
+    double = StreamResampler(3, 25, 50)
+    samples = np.concatenate([double.push(STREAM), double.finish()])
+    return samples[:n_samples].astype(np.float32)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 600), max_size=10))
+def test_a_stream_of_another_rate_is_resampled_at_any_chunking(
+    toy_model: Path, cuts: list[int]
+) -> None:
+    stream = at_50_hz(600)
+    half = StreamResampler(3, 50, 25)
+    samples = np.concatenate([half.push(stream), half.finish()]).astype(np.float32)
+    expected = Labeler.open(toy_model).push(samples)
+    labeler = Labeler.open(toy_model, rate_hz=50)
+    events = [event for chunk in np.split(stream, sorted(cuts)) for event in labeler.push(chunk)]
+    assert len(events) < len(expected)  # the filter looks ahead
+    assert events + labeler.finish() == expected
+
+
+def test_a_stream_of_twice_the_rate_gets_the_labels_of_the_model_s(toy_model: Path) -> None:
+    usual = Labeler.open(toy_model).push(STREAM)
+    labeler = Labeler.open(toy_model, rate_hz=50)
+    events = labeler.push(at_50_hz(10_000)) + labeler.finish()
+    assert [event.t for event in events] == pytest.approx([event.t for event in usual])
+    same = [a.cluster == b.cluster for a, b in zip(events, usual, strict=True)]
+    assert np.mean(same) > 0.9
+
+
+def test_stamps_of_a_resampled_stream_are_those_of_its_samples(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model, rate_hz=50)
+    t = 1.7e9 + np.arange(400) / 50
+    stream = at_50_hz(400)
+    parts = ((0, 33), (33, 400))
+    events = [event for a, b in parts for event in labeler.push(stream[a:b], t[a:b])]
+    assert [event.t for event in events] == [1.7e9 + second for second in range(6)]
+    assert labeler.finish()[0].t == 1.7e9 + 6
+
+
+def test_a_rate_that_the_stamps_do_not_show_is_refused(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model, rate_hz=100)
+    with pytest.raises(DataError, match=r"its time stamps show 50 Hz, 100 Hz is expected"):
+        labeler.push(np.zeros((400, 3), np.float32), np.arange(400) / 50)
+    with pytest.raises(DataError, match="from_hz should be above 0 Hz, got -1"):
+        Labeler.open(toy_model, rate_hz=-1)
+
+
+def test_images_have_no_rate(image_model: Path) -> None:
+    with pytest.raises(DataError, match="the model takes images, which have no rate"):
+        Labeler.open(image_model, rate_hz=50)
+
+
+def test_a_stream_at_the_rate_of_the_model_leaves_nothing_to_finish(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model, rate_hz=25)
+    assert labeler.push(STREAM) == Labeler.open(toy_model).push(STREAM)
+    assert labeler.finish() == []
 
 
 def test_a_window_unlike_all_of_training_is_novel(toy_model: Path) -> None:

@@ -48,6 +48,22 @@ def test_standard_input_is_labelled_alike(toy_model: Path, recording: Path) -> N
     assert run("label", toy_model, "--freeze", stdin=recording.read_text()).stdout == from_file
 
 
+def test_a_file_of_another_rate_is_resampled_to_its_end(toy_model: Path, tmp_path: Path) -> None:
+    stream = STREAM.repeat(2, axis=0)
+    (tmp_path / "fast.csv").write_text(as_csv(stream))
+    result = run("label", toy_model, tmp_path / "fast.csv", "--rate-hz", 50, "--freeze")
+    labeler = Labeler.open(toy_model, rate_hz=50)
+    expected = labeler.push(stream) + labeler.finish()
+    assert len(expected) == 23
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        event.to_json() for event in expected
+    ]
+    said = fails_with(run("label", toy_model, tmp_path / "fast.csv", "--rate-hz", 5000))
+    assert said.endswith(
+        "5000 Hz cannot be resampled to 25 Hz: a rate changes by a factor of 100 at most"
+    )
+
+
 def test_events_can_be_csv(toy_model: Path, recording: Path) -> None:
     lines = run("label", toy_model, recording, "--freeze", "--format", "csv").stdout.splitlines()
     assert lines[0] == "t,cluster,name,distance,confidence,novel"

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclust.har_data.timeline import Repairs, change_rate, to_steady_rate
+from edgeclust.resampling import StreamResampler
 
 
 def amplitude(from_hz: float, to_hz: float, frequency: float) -> float:
@@ -104,3 +105,19 @@ def test_a_lonely_sample_is_no_stretch() -> None:
     )
     assert [len(stretch.samples) for stretch in stretches] == [2]
     assert repairs.n_gaps == 1
+
+
+@given(
+    rates=st.sampled_from([(100.0, 50.0), (31.25, 50.0), (20.0, 25.0), (52.1, 31.7)]),
+    n_samples=st.integers(1, 300),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_recording_is_resampled_as_a_stream_is(
+    rates: tuple[float, float], n_samples: int, seed: int
+) -> None:
+    samples = np.random.default_rng(seed).normal(3, 1, size=(n_samples, 2))
+    stream = StreamResampler(2, *rates)
+    as_it_came = [stream.push(samples[:40]), stream.push(samples[40:]), stream.finish()]
+    np.testing.assert_allclose(
+        change_rate(samples, *rates), np.concatenate(as_it_came), rtol=1e-9, atol=1e-12
+    )
