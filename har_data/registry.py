@@ -9,6 +9,7 @@ from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.capture24 import read_capture24
 from edgeclust.har_data.cifar import read_cifar10, read_cifar100
+from edgeclust.har_data.devices import is_device_file
 from edgeclust.har_data.digits import read_digits
 from edgeclust.har_data.dsads import read_dsads
 from edgeclust.har_data.fashion_mnist import read_fashion_mnist
@@ -133,6 +134,8 @@ def open_dataset(
         content = read_session_cache(Path(data))
     elif Path(data).is_dir():
         content = read_recordings_folder(Path(data))
+    elif is_device_file(Path(data)):
+        raise DataError(f"{data}: make a folder of it first: edgeclust data convert {data} FOLDER")
     else:
         raise DataError(
             f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
