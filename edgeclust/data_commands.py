@@ -113,7 +113,7 @@ def convert_data(
         str, typer.Option("--format", help="Of the recordings: csv, parquet or npz.")
     ] = "csv",
 ) -> None:
-    """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
+    """Write a data set, or a device's file, as a folder: edgeclust data convert watch mine."""
     from edgeclust.har_data import open_recordings, write_recordings_folder
     from edgeclust.har_data.devices import is_device_file, read_device
 
