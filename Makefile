@@ -41,7 +41,7 @@ $(TRAIN): $(WHEEL) .venv/.dependencies
 
 .venv/.dependencies: constraints.txt pyproject.toml | $(WHEEL)
 	@echo "installing torch and the rest into .venv: minutes, once"
-	.venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[train,dev]"
+	.venv/bin/pip install --quiet --constraint constraints.txt "$$(ls dist/*.whl)[train,devices,dev]"
 	touch $@
 
 # The device: the wheel with its command line, no torch and no pandas.

@@ -14,13 +14,14 @@ from edgeclust.console import (
     reading_progress,
     remark,
 )
-from edgeclust.errors import DataError
+from edgeclust.errors import ConfigError, DataError
 from edgeclust.images import ArrayDataset
 from edgeclust.options import Channels, Data, Json, Labels, MaxMissing, Rate, Root, parse_list
 from edgeclust.processes import MOST_JOBS, n_cores
 
 if TYPE_CHECKING:
     from edgeclust.dataset import WindowedDataset
+    from edgeclust.har_data.devices import DeviceData
 
 data_app = typer.Typer(no_args_is_help=True, help="What there is to train on.")
 
@@ -201,9 +202,46 @@ def convert_data(
         str, typer.Option("--format", help="Of the recordings: csv, parquet or npz.")
     ] = "csv",
 ) -> None:
-    """Write a data set as a recordings folder: edgeclust data convert watch my_recordings."""
+    """Write a data set, or a device's file, as a folder: edgeclust data convert watch mine."""
     from edgeclust.har_data import open_recordings, write_recordings_folder
+    from edgeclust.har_data.devices import is_device_file, read_device
 
+    if is_device_file(Path(data)):
+        if rate_hz is not None or channels:
+            raise ConfigError(
+                f"--rate-hz and --channels are not for the file of a device: convert {data} as it "
+                "is, and give them where the folder is read"
+            )
+        found = read_device(Path(data))
+        write_recordings_folder(found.card, found.recordings, out, kind, found.columns)
+        print_facts(data, _facts_of_device(found))
+        remark(f"next: say whose it is and where it was worn, in {out}")
+        return
     dataset = open_recordings(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
     write_recordings_folder(dataset.card, dataset.recordings, out, kind)
     remark(f"next: edgeclust train {out}")
+
+
+def _facts_of_device(found: "DeviceData") -> dict[str, Any]:
+    """Return what there is to say of the file of a device; nothing in it was changed."""
+    card, calibration = found.card, found.calibration
+    told = [(columns["non_wear"] != 0) for columns in found.columns if columns]
+    hours = sum(recording.signal.shape[1] for recording in found.recordings) / card.rate_hz / 3600
+    facts = {
+        "rate_hz": card.rate_hz,
+        "channels": [*map(str, card.channels)],
+        "n_recordings": len(found.recordings),
+        "hours": round(hours, 3),
+        "non_wear_hours": round(sum(int(t.sum()) for t in told) / card.rate_hz / 3600, 3)
+        if told
+        else "unknown, shorter than an hour",
+    }
+    if calibration is None:
+        return facts | {"calibration": "unknown, too little rest in too few directions"}
+    return facts | {
+        "calibration": "found, not applied: (acc + offset) * scale",
+        "offset (g)": [round(number, 5) for number in calibration.offset],
+        "scale": [round(number, 5) for number in calibration.scale],
+        "from 1 g at rest, before (g)": round(calibration.before_g, 5),
+        "from 1 g at rest, after (g)": round(calibration.after_g, 5),
+    }

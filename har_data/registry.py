@@ -9,6 +9,7 @@ from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
 from edgeclust.har_data.cifar import SOURCES as CIFAR
+from edgeclust.har_data.devices import is_device_file
 from edgeclust.har_data.digits import SOURCE as DIGITS
 from edgeclust.har_data.dsads import SOURCE as DSADS
 from edgeclust.har_data.fashion_mnist import SOURCE as FASHION_MNIST
@@ -181,6 +182,8 @@ def _look_up(data: str | Path) -> Source | WholeSet | Path:
         return READERS[str(data)]
     if Path(data).is_dir() or is_session_cache(Path(data)):
         return Path(data)
+    if is_device_file(Path(data)):
+        raise DataError(f"{data}: make a folder of it first: edgeclust data convert {data} FOLDER")
     raise DataError(
         f"unknown data {str(data)!r}: known are {', '.join(sorted(READERS))}, "
         "or give the path of a recordings folder"

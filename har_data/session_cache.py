@@ -144,7 +144,7 @@ def _read_samples(path: Path) -> pd.DataFrame:
             samples: pd.DataFrame = file.read(use_threads=False).to_pandas()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: is no Parquet file, or is damaged or cut: {error}") from error
-    kinds = {name: dtype.kind for name, dtype in samples.dtypes.items()}
+    kinds = {str(name): column.dtype.kind for name, column in samples.items()}
     if kinds.get("timestamp") != "M" or kinds.get("session_id") not in ("i", "u"):
         raise DataError(f"{path}: has no columns timestamp and session_id as whar-datasets writes")
     for name, kind in kinds.items():
