@@ -23,7 +23,7 @@ from edgeclust.train import METHODS, TrainConfig, train
 GRIDS: dict[str, tuple[str, list[float]]] = {
     "ent": ("weight", [0.3, 1, 3, 10, 30]),
     "ss": ("weight", [1, 3, 10, 30, 100, 300]),
-    "sinkhorn": ("epsilon", [0.5, 0.25, 0.1, 0.05]),
+    "sinkhorn": ("epsilon", [0.5, 0.25, 0.1, 0.05, 0.02, 0.01]),
     "ckm": ("slack", [0.1, 0.3, 0.5, 0.7, 0.9, 1]),
 }
 """The constant of each rival, and what is tried, from the mildest on."""

@@ -40,7 +40,7 @@ from edgeclust.har_data.recordings_folder import (
     read_index,
     read_recording,
 )
-from edgeclust.har_data.source import Source, describe_repairs
+from edgeclust.har_data.source import Source, warn_of_repairs
 from edgeclust.processes import obey_parent
 
 logger = logging.getLogger(__name__)
@@ -164,8 +164,7 @@ def prepare(
         for other in place.iterdir():
             if other.is_dir() and other != whole:
                 shutil.rmtree(other, ignore_errors=True)
-        if said := describe_repairs(repairs):
-            logger.warning("%s: repaired: %s", contents.where, said)
+        warn_of_repairs(contents.where, repairs)
         return whole
 
 

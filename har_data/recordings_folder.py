@@ -1,7 +1,6 @@
 """Recordings of your own: a folder with dataset.json, recordings.csv and a file a recording."""
 
 import json
-import logging
 import shutil
 import tempfile
 from collections import Counter
@@ -19,8 +18,8 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.recording_csv import CsvText
 from edgeclust.har_data.recording_files import FORMATS, read_content, recording_table
-from edgeclust.har_data.source import describe_repairs
-from edgeclust.har_data.stamped import GAPS, REPEATED, SWAPPED
+from edgeclust.har_data.source import warn_of_repairs
+from edgeclust.har_data.stamped import GAPS, REPEATED, SWAPPED, StampedRecording, median_step_s
 from edgeclust.har_data.time_columns import TIME_KINDS, check_clock, longest_gap
 from edgeclust.har_data.timeline import is_steady, to_steady_rate
 
@@ -34,8 +33,6 @@ __all__ = [
     "recording_table",
     "write_recordings_folder",
 ]
-
-logger = logging.getLogger(__name__)
 
 CARD_FILE, INDEX_FILE = "dataset.json", "recordings.csv"
 INDEX_COLUMNS = ["file", "subject", "session"]
@@ -120,8 +117,8 @@ def read_recordings_folder(
         found, repaired = read_recording(entry, folder_card)
         recordings += found
         counted.update(repaired)
-    if repairs is None and (said := describe_repairs(counted)):
-        logger.warning("%s: repaired: %s", folder, said)
+    if repairs is None:
+        warn_of_repairs(folder, counted)
     return folder_card.card, recordings
 
 
@@ -227,9 +224,13 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
     card, time_kind = folder_card.card, folder_card.time_kind
     content = read_content(entry.path, card, time_kind)
     samples, times, labels = content.samples, content.times, content.labels
-    if times is None or is_steady(times, card.rate_hz):
+    if times is None:
         signal = np.ascontiguousarray(samples.T)
         return [Recording(signal, entry.subject, entry.session, labels)], Counter()
+    step_s = median_step_s(times)
+    if is_steady(times, card.rate_hz):
+        signal = np.ascontiguousarray(samples.T)
+        return [StampedRecording(signal, entry.subject, entry.session, labels, step_s)], Counter()
     check_clock(times, card.rate_hz, time_kind, str(entry.path))
     stretches, repairs = to_steady_rate(
         times,
@@ -251,12 +252,13 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
             RESAMPLED: sum(stretch.resampled for stretch in stretches),
         }
     )
-    recordings = [
-        Recording(
+    recordings: list[Recording] = [
+        StampedRecording(
             np.ascontiguousarray(stretch.samples.T, dtype=np.float32),
             entry.subject,
             entry.session if len(stretches) == 1 else f"{entry.session} {number}",
             None if labels is None else stretch.labels,
+            step_s,
         )
         for number, stretch in enumerate(stretches, start=1)
     ]

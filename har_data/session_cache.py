@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
-from edgeclust.har_data.source import describe_repairs
+from edgeclust.har_data.source import warn_of_repairs
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.timeline import MOST_GAP_S
 
@@ -122,8 +122,8 @@ def read_session_cache(
     bouts = _bouts(samples, sessions, channels, known)
     counted: Counter[str] = Counter() if repairs is None else repairs
     recordings: list[Recording] = [*steady_recordings(card, bouts, counted)]
-    if repairs is None and (said := describe_repairs(counted)):
-        logger.warning("%s: repaired: %s", folder, said)
+    if repairs is None:
+        warn_of_repairs(folder, counted)
     return card, recordings
 
 

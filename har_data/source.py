@@ -115,8 +115,8 @@ class Source:
         counted: Counter[str] = Counter() if repairs is None else repairs
         with self.open(root) as members:
             recordings = list(self.read(members, self.paths(members), counted))
-            if repairs is None and (said := describe_repairs(counted)):
-                logger.warning("%s: repaired: %s", members.where, said)
+            if repairs is None:
+                warn_of_repairs(members.where, counted)
         return recordings
 
 
@@ -154,6 +154,20 @@ class WholeSet:
         """Tell whether all files are there, by their names alone."""
         folder = self.folder or self.card.name
         return all(look_for(folder, root, *candidates) for candidates in self.files)
+
+
+def warn_of_repairs(where: str | Path, repairs: Mapping[str, int]) -> None:
+    """Warn in one line of what was repaired, if anything was.
+
+    Parameters
+    ----------
+    where : str or Path
+        The folder, archive or file.
+    repairs : mapping of str to int
+        How often, by what is said of it.
+    """
+    if said := describe_repairs(repairs):
+        logger.warning("%s: repaired: %s", where, said)
 
 
 def describe_repairs(repairs: Mapping[str, int]) -> str:

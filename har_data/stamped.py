@@ -106,12 +106,35 @@ def steady_recordings(
         repairs.update(
             {REPEATED: mended.n_repeated, SWAPPED: mended.n_out_of_order, GAPS: mended.n_gaps}
         )
-        steps = np.diff(bout.times)
-        step_s = float(np.median(steps[steps > 0])) if stretches else math.nan
+        step_s = median_step_s(bout.times)
         for number, stretch in enumerate(stretches, start=1):
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
             session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
             yield StampedRecording(signal, bout.subject, session, stretch.labels, step_s=step_s)
+
+
+def median_step_s(times: NDArray[np.float64]) -> float:
+    """Return the median of the steps from one stamp to the next, those back left out.
+
+    Parameters
+    ----------
+    times : float64 array of shape (n_samples,)
+        Seconds, in the order of the file.
+
+    Returns
+    -------
+    step_s : float
+        In seconds; NaN where no stamp is later than the one before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.har_data.stamped import median_step_s
+    >>> median_step_s(np.array([0.0, 0.5, 1.0, 0.0, 0.5]))
+    0.5
+    """
+    steps = np.diff(times)
+    return float(np.median(steps[steps > 0])) if (steps > 0).any() else math.nan
 
 
 def join_in_time(
