@@ -42,7 +42,8 @@ class WindowRows:
         addresses = np.array([s.__array_interface__["data"][0] for s in self._signals])
         self._steps = np.array([s.strides[0] // 4 for s in self._signals])
         n_channels, lengths = len(self._signals[0]), np.array([s.shape[1] for s in self._signals])
-        used = lengths >= window
+        self._last_starts = lengths - window
+        used = self._last_starts >= 0
         first = int(addresses[used].min())
         self._offsets = (addresses - first) // 4
         self._channels = np.arange(n_channels)
@@ -63,12 +64,19 @@ class WindowRows:
         sources : intp array of shape (n,)
             Which signal each is of.
         starts : intp array of shape (n,)
-            Its first sample there. The window has to lie within the signal: it is not checked.
+            Its first sample there.
 
         Returns
         -------
         windows : float32 array of shape (n, n_channels, window)
+
+        Raises
+        ------
+        IndexError
+            If a window does not lie within its signal.
         """
+        if ((starts < 0) | (starts > self._last_starts[sources])).any():
+            raise IndexError("a window lies beyond its signal")
         shape = len(starts), len(self._channels), self._window
         if self._rows is not None:
             firsts = (self._offsets[sources] + starts)[:, None]

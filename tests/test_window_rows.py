@@ -52,6 +52,13 @@ def test_windows_are_those_cut_one_by_one(
     assert rows.gather(sources[:0], starts[:0]).shape == (0, n_channels, 8)
 
 
+@pytest.mark.parametrize("start", [-1, 43])
+def test_a_window_beyond_its_signal_is_refused(start: int) -> None:
+    signals = [RNG.normal(size=(2, 50)).astype(np.float32) for _ in range(2)]
+    with pytest.raises(IndexError, match="beyond its signal"):
+        WindowRows(signals, 8).gather(np.array([0]), np.array([start]))
+
+
 def test_the_whole_of_every_signal_can_be_gathered() -> None:
     signals = [RNG.normal(size=(2, 50)).astype(np.float32) for _ in range(5)]
     found = WindowRows(signals, 50).gather(np.arange(5), np.zeros(5, np.intp))
