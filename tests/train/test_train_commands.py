@@ -287,7 +287,9 @@ def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path, kind: str) -
     assert (tmp_path / "watch" / f"0139.{kind}").is_file()
     shown = json.loads(run("data", "show", tmp_path / "watch", "--json").stdout)
     named = json.loads(run("data", "show", "watch", "--json").stdout)
-    known_by_name = {"citation", "official"}
+    told_by_stamps = (shown.pop("measured_rate_hz"), shown.pop("n_gaps"))
+    assert told_by_stamps == ((None, None) if kind == "npz" else (50.0, 0))
+    known_by_name = {"citation", "official", "measured_rate_hz", "n_gaps"}
     assert shown == {fact: named[fact] for fact in named.keys() - known_by_name}
     assert "exists and is not empty" in fails_with(
         run("data", "convert", "watch", tmp_path / "watch")
