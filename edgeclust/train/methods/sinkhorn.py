@@ -11,7 +11,7 @@ N_ITERATIONS = 20
 """Passes over columns and rows: after them the columns of usual tables are right to a percent."""
 
 
-def sinkhorn(costs: Costs, epsilon: float = 0.5) -> Outcome:
+def sinkhorn(costs: Costs, epsilon: float = 0.05) -> Outcome:
     """Learn soft targets that spread each block over the clusters as the prior says.
 
     The targets Q of a block minimise ``sum_ik Q[i, k] C[i, k] - epsilon * H(Q)`` with rows that
@@ -26,9 +26,10 @@ def sinkhorn(costs: Costs, epsilon: float = 0.5) -> Outcome:
         Of a batch.
     epsilon : float
         Temperature of the targets, in nats, above 0: towards 0 they become hard. Found as the
-        weight of `ent`, among .5 (the ratio of the two temperatures of SwAV), .25, .1, .05: with
-        .5 the least share is .024. From 1 on the targets are no sharper than the soft
-        assignments, and nothing is learnt but balance.
+        weight of `ent`, among .5 (the ratio of the two temperatures of SwAV), .25, .1, .05, .02,
+        .01: clusters die with each, and with .05 the usage is the most even, 1.62 of 1.95 nats.
+        From 1 on the targets are no sharper than the soft assignments, and nothing is learnt but
+        balance.
 
     References
     ----------

@@ -19,8 +19,8 @@ def ss(costs: Costs, weight: float = 300.0) -> Outcome:
         Of a batch.
     weight : float
         Of the variance, in nats per window. Found as that of `ent`, among 1, 3, 10, 30, 100, 300:
-        with 30 there are 4 to 6 of 7 clusters left, with 100 the least share is .012, with 300
-        .050. It is high because the variance of 7 shares is .12 where one cluster holds all.
+        clusters die with each, and with 300 the usage is the most even, 1.56 of 1.95 nats. It is
+        high because the variance of 7 shares is .12 where one cluster holds all.
 
     References
     ----------
