@@ -413,8 +413,11 @@ def export(
         print_json(report.to_json())
     else:
         print_facts("exported", report.to_json())
-        source = "images.npy" if isinstance(model.card, ImageCard) else "recording.csv"
-        remark(f"next: edgeclust label {report.model} {source} --freeze")
+        if isinstance(model.card, ImageCard):
+            remark(f"next: edgeclust label {report.model} images.npy --freeze")
+        else:
+            remark(f"next: edgeclust label {report.model} recording.csv --freeze")
+            remark(f"it takes {model.card.rate_hz:g} Hz; say another rate of samples by --rate-hz")
 
 
 @app.command()

@@ -31,6 +31,8 @@ def list_data(root: Root = None, json: Json = False) -> None:
     """List the data sets known by name, and which are here: edgeclust data list."""
     from edgeclust.har_data import READERS
 
+    if root is not None and not root.exists():
+        raise DataError(f"{root}: is not there")
     here = {name: known.is_here(root) for name, known in READERS.items()}
     if json:
         print_json({"data": {n: {"what": READERS[n].what, "here": here[n]} for n in here}})
@@ -117,6 +119,8 @@ def _print_found(found: dict[str, Any]) -> None:
         shown[f"at rest: {', '.join(sensor['channels'])}"] = (
             "never still" if norm_g is None else f"{norm_g:.3f} g, over {still_s:,} s"
         )
+    if minutes and not sensors:
+        shown["at rest"] = "not checked: no x, y and z of an accelerometer in g, mg or m/s^2"
     print_facts("found", shown)
     if minutes:
         _print_minutes(minutes)

@@ -16,6 +16,15 @@ STILL = 0.05
 """Standard deviation of each axis up to which a second is still: in g, or as a part of the mean,
 so that values in other units than g are found still too."""
 
+IN_G = {
+    "g": 1.0,
+    "mg": 1e-3,
+    "m/s2": 1 / STANDARD_GRAVITY,
+    "m/s^2": 1 / STANDARD_GRAVITY,
+    "m/s²": 1 / STANDARD_GRAVITY,
+}
+"""How much of g the units of acceleration are."""
+
 EXPECTED_G = (0.85, 1.15)
 """What an accelerometer in g reads at rest, with its errors of offset and scale."""
 
@@ -36,11 +45,14 @@ class AtRest:
     norm_g : float or None
         Median over those seconds of the norm of the mean, in g by the card; None where there are
         none.
+    unit : str
+        What the card says the values are in.
     """
 
     channels: tuple[str, ...]
     still_s: int
     norm_g: float | None
+    unit: str = "g"
 
     @property
     def doubt(self) -> str:
@@ -48,21 +60,22 @@ class AtRest:
         if self.norm_g is None or EXPECTED_G[0] <= self.norm_g <= EXPECTED_G[1]:
             return ""
         named, norm_g = ", ".join(self.channels), float(f"{self.norm_g:.3g}")
-        return f"{named}: {norm_g:g} g at rest, 1 g is expected: {self._cause(self.norm_g)}"
+        return f"{named}: {norm_g:g} g at rest, 1 g is expected: {self._cause()}"
 
-    @staticmethod
-    def _cause(norm_g: float) -> str:
+    def _cause(self) -> str:
         """Return what is likely the cause of another norm."""
-        if norm_g < NO_GRAVITY_G:
-            return "gravity seems to be removed, or the values to be converted to g twice"
-        for unit, norm in (("m/s²", STANDARD_GRAVITY), ("thousandths of g", 1000.0)):
-            if EXPECTED_G[0] <= norm_g / norm <= EXPECTED_G[1]:
+        assert self.norm_g is not None
+        norm = self.norm_g / IN_G[self.unit]  # as the values have it
+        for unit in ("g", "m/s²", "mg"):
+            if EXPECTED_G[0] <= norm * IN_G[unit] <= EXPECTED_G[1]:
                 return f"the values seem to be in {unit}"
+        if self.norm_g < NO_GRAVITY_G:
+            return "gravity seems to be removed, or the values to be converted to g twice"
         return "the values seem to be of another scale"
 
 
 def find_at_rest(card: Card, recordings: Sequence[Recording]) -> list[AtRest]:
-    """Measure every tri-axial accelerometer in g over the seconds in which it holds still.
+    """Measure every tri-axial accelerometer over the seconds in which it holds still.
 
     Parameters
     ----------
@@ -74,7 +87,8 @@ def find_at_rest(card: Card, recordings: Sequence[Recording]) -> list[AtRest]:
     Returns
     -------
     sensors : list of AtRest
-        In the order of the channels; none where there is no such accelerometer.
+        In the order of the channels; none where no three channels belong together, x, y and z,
+        in one of the units of `IN_G`.
 
     Examples
     --------
@@ -87,18 +101,19 @@ def find_at_rest(card: Card, recordings: Sequence[Recording]) -> list[AtRest]:
     >>> find_at_rest(card, [Recording(lying, "1", "1")])
     [AtRest(channels=('ax', 'ay', 'az'), still_s=3, norm_g=1.0)]
     """
-    in_g = [index for index, channel in enumerate(card.channels) if channel.unit == "g"]
+    known = [index for index, channel in enumerate(card.channels) if channel.unit in IN_G]
     try:
-        units = find_units([card.channels[index] for index in in_g])
+        units = find_units([card.channels[index] for index in known])
     except DataError:  # no three of them belong together
         return []
     return [
-        _measure(card, recordings, [in_g[axis] for axis in unit.acceleration]) for unit in units
+        _measure(card, recordings, [known[axis] for axis in unit.acceleration]) for unit in units
     ]
 
 
 def _measure(card: Card, recordings: Sequence[Recording], rows: list[int]) -> AtRest:
     """Measure one accelerometer."""
+    unit = card.channels[rows[0]].unit
     length = math.ceil(card.rate_hz)
     norms = []
     for recording in recordings:
@@ -106,12 +121,13 @@ def _measure(card: Card, recordings: Sequence[Recording], rows: list[int]) -> At
         n_whole = signal.shape[1] // length
         seconds = signal[rows, : n_whole * length].reshape(3, n_whole, length)
         with np.errstate(invalid="ignore", over="ignore"):  # infinity is compared as NaN is
-            norm = np.linalg.norm(seconds.mean(axis=2, dtype=np.float64), axis=0)
-            spread = seconds.std(axis=2, dtype=np.float64).max(axis=0)
+            norm = np.linalg.norm(seconds.mean(axis=2, dtype=np.float64), axis=0) * IN_G[unit]
+            spread = seconds.std(axis=2, dtype=np.float64).max(axis=0) * IN_G[unit]
             norms.append(norm[spread <= STILL * np.maximum(norm, 1)])
     still = np.concatenate([np.empty(0), *norms])
     return AtRest(
         channels=tuple(card.channel_names[row] for row in rows),
         still_s=len(still),
         norm_g=float(np.median(still)) if len(still) else None,
+        unit=unit,
     )

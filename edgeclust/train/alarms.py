@@ -43,7 +43,8 @@ def warn_of_empty(n_empty: int, n_clusters: int, method: str) -> None:
     """
     remedy = "--method hard"
     if method == "hard":
-        remedy = "fewer clusters (--n-clusters), a larger --batch-size or --balance batch"
+        remedy = "more --epochs, fewer clusters (--n-clusters), a larger --batch-size or "
+        remedy += "--balance batch"
     logger.warning(
         "%d of %d clusters had no window through the last epoch: use %s",
         n_empty,

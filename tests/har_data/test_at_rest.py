@@ -60,7 +60,7 @@ def test_seconds_with_missing_values_do_not_count() -> None:
     ("scale", "doubt"),
     [
         (9.80665, "9.81 g at rest, 1 g is expected: the values seem to be in m/s²"),
-        (1000, "1000 g at rest, 1 g is expected: the values seem to be in thousandths of g"),
+        (1000, "1000 g at rest, 1 g is expected: the values seem to be in mg"),
         (0.102, "gravity seems to be removed, or the values to be converted to g twice"),
         (0.001, "gravity seems to be removed, or the values to be converted to g twice"),
         (1.2, "1.2 g at rest, 1 g is expected: the values seem to be of another scale"),
@@ -71,6 +71,16 @@ def test_the_likely_cause_of_another_norm_is_said(scale: float, doubt: str) -> N
     (sensor,) = find_at_rest(card(*AXES), [recording(scale * still(60), scale * moved(10))])
     assert sensor.doubt.startswith("acc_x, acc_y, acc_z: ")
     assert sensor.doubt.endswith(doubt)
+
+
+@pytest.mark.parametrize(("unit", "of_one_g"), [("m/s2", 9.80665), ("m/s^2", 9.80665), ("mg", 1e3)])
+def test_other_units_of_acceleration_are_measured_in_g(unit: str, of_one_g: float) -> None:
+    named = card(*(Channel(channel.name, unit) for channel in AXES))
+    (right,) = find_at_rest(named, [recording(of_one_g * still(60))])
+    assert right.norm_g == pytest.approx(1, abs=0.005)
+    assert not right.doubt
+    (wrong,) = find_at_rest(named, [recording(still(60))])
+    assert wrong.doubt.endswith("the values seem to be in g")
 
 
 @pytest.mark.parametrize("scale", [0.86, 1.0, 1.14])
@@ -90,7 +100,7 @@ def test_each_accelerometer_in_g_is_measured_beside_other_channels() -> None:
     assert [bool(sensor.doubt) for sensor in sensors] == [False, True]
 
 
-@pytest.mark.parametrize("channels", [AXES[:2], tuple(Channel(c.name, "m/s2") for c in AXES)])
-def test_what_is_no_accelerometer_in_g_is_left_alone(channels: tuple[Channel, ...]) -> None:
+@pytest.mark.parametrize("channels", [AXES[:2], tuple(Channel(c.name, "furlong") for c in AXES)])
+def test_what_is_no_accelerometer_by_its_units_is_left_alone(channels: tuple[Channel, ...]) -> None:
     signal = np.zeros((len(channels), 90), np.float32)
     assert not find_at_rest(card(*channels), [Recording(signal, "1", "1")])
