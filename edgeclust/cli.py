@@ -582,6 +582,10 @@ def _open_text(source: str) -> Iterator[io.TextIOWrapper]:
         text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
         yield text
         text.detach()
+    elif source.lower().endswith((".parquet", ".npz")):
+        raise DataError(
+            f"{source}: a stream is read as CSV; 'edgeclust data convert' writes a folder as such"
+        )
     else:
         with open(source, encoding="utf-8-sig", newline="") as text:
             yield text

@@ -208,6 +208,12 @@ def test_text_in_a_file_is_shown_as_it_is(toy_model: Path, tmp_path: Path) -> No
     assert "[/b]t" in run("inspect", tmp_path / "odd.onnx").stdout
 
 
+@pytest.mark.parametrize("name", ["walk.parquet", "WALK.NPZ"])
+def test_a_file_that_is_no_text_is_pointed_to_convert(toy_model: Path, name: str) -> None:
+    said = fails_with(run("label", toy_model, name, "--freeze"))
+    assert f"{name}: a stream is read as CSV; 'edgeclust data convert' writes a folder" in said
+
+
 def test_a_closed_standard_input_is_said(toy_model: Path) -> None:
     command = f"{sys.executable} -P -m edgeclust label {toy_model} - --freeze <&-"
     result = subprocess.run(command, shell=True, capture_output=True, text=True)
