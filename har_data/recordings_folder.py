@@ -89,7 +89,7 @@ def read_recordings_folder(
     recordings : list of Recording
         In the order of ``recordings.csv``; missing values are NaN. What has no steady ``time``
         is sorted, cut at gaps of more than a second (five samples, where that is longer) and
-        resampled; a warning says how often. A recording that is cut has numbers in `session`.
+        resampled; a warning says how often. All pieces of a recording that is cut have its session.
 
     Raises
     ------
@@ -211,8 +211,8 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
     Returns
     -------
     recordings : list of Recording
-        One, or as many as gaps cut it into. Where there is no ``time``, or it is steady, the
-        samples are to the bit those of the file.
+        One, or as many as gaps cut it into, each of the session of the entry. Where there is no
+        ``time``, or it is steady, the samples are to the bit those of the file.
     faults : Counter
         What was repaired, as `edgeclust.har_data.source.describe_repairs` says it.
 
@@ -256,11 +256,11 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
         StampedRecording(
             np.ascontiguousarray(stretch.samples.T, dtype=np.float32),
             entry.subject,
-            entry.session if len(stretches) == 1 else f"{entry.session} {number}",
+            entry.session,
             None if labels is None else stretch.labels,
             step_s,
         )
-        for number, stretch in enumerate(stretches, start=1)
+        for stretch in stretches
     ]
     return recordings, faults
 

@@ -89,8 +89,8 @@ def test_each_stretch_without_a_gap_is_a_recording(tmp_path: Path) -> None:
     assert "unknown, shorter than an hour" in shown.stdout
     _, recordings = read_recordings_folder(out)
     assert [(r.session, r.signal.shape[1]) for r in recordings] == [
-        ("day 1", 1200),
-        ("day 2", 1200),
+        ("day", 1200),
+        ("day", 1200),
     ]
 
 
