@@ -109,6 +109,14 @@ def test_whole_numbers_with_a_scale_are_in_the_units_of_the_card(tmp_path: Path)
     assert recording.labels is None
 
 
+def test_whole_numbers_times_a_whole_scale_do_not_wrap_around(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "mine", "a.npz")
+    raw, scale = np.full((2, 3), 300, np.int16), np.full(3, 200, np.int16)
+    np.savez(folder / "a.npz", signal=raw, scale=scale)
+    (recording,) = read_recordings_folder(folder)[1]
+    np.testing.assert_array_equal(recording.signal, np.full((3, 2), 60_000))
+
+
 def test_parquet_has_labels_and_dates_of_its_own(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "mine", "a.parquet")
     start = pd.Timestamp("2025-03-30 01:59:59.92", tz="Europe/Berlin")  # clocks go forward at 2
