@@ -18,6 +18,7 @@ from edgeclust.har_data.timeline import MOST_GAP_S, to_steady_rate
 REPEATED = "samples of a repeated stamp left out"
 SWAPPED = "samples out of order sorted"
 GAPS = "gaps cut"
+LONELY = "samples alone between gaps left out"
 ALONE = "samples without one of the other sensor left out"
 ONE_SENSOR = "streams of one of two sensors left out"
 
@@ -104,7 +105,12 @@ def steady_recordings(
         stretches, mended = to_steady_rate(bout.times, bout.samples, bout.labels, card.rate_hz)
         repairs.update(bout.faults)
         repairs.update(
-            {REPEATED: mended.n_repeated, SWAPPED: mended.n_out_of_order, GAPS: mended.n_gaps}
+            {
+                REPEATED: mended.n_repeated,
+                SWAPPED: mended.n_out_of_order,
+                GAPS: mended.n_gaps,
+                LONELY: mended.n_lonely,
+            }
         )
         step_s = median_step_s(bout.times)
         for stretch in stretches:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -275,6 +276,16 @@ def test_semicolons_are_read_with_decimals_of_either_kind(
         ("b.csv", None, "recordings.csv, line 3: the file .*b.csv is not there"),
         ("recordings.csv", None, "recordings.csv: is not there"),
         ("recordings.csv", "", r"recordings.csv: is empty"),
+        (
+            "recordings.csv",
+            "file,subject,session\na.csv,1,walk, slow\n",
+            "recordings.csv, line 2: has 4 columns, the header has 3; put a cell that holds , into",
+        ),
+        (
+            "recordings.csv",
+            "file,subject,Subject,session\na.csv,1,2,1\n",
+            "recordings.csv: names the column subject twice",
+        ),
         ("recordings.csv", "file,subject\na.csv,1\n", "recordings.csv: has no column session"),
         ("recordings.csv", "file,subject,session\n", "recordings.csv: lists no recording"),
         (
@@ -308,6 +319,40 @@ def test_what_is_wrong_is_named(folder: Path, name: str, text: str | None, messa
     path = folder / name
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DataError, match=message):
+        read_recordings_folder(folder)
+
+
+def test_the_columns_of_the_index_may_be_in_capitals(folder: Path) -> None:
+    (folder / "recordings.csv").write_text("File,SUBJECT,Session,Hand\na.csv,anna,1,left,,\n")
+    (recording,) = read_recordings_folder(folder)[1]
+    assert (recording.subject, recording.session) == ("anna", "1")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("file,session,person,hand", ["has no column subject, .* does not know person, hand"]),
+        ("file,session,,", []),
+        ("file,session,subject,hand", []),
+    ],
+)
+def test_columns_that_are_not_known_are_named_where_there_is_no_subject(
+    folder: Path, header: str, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "recordings.csv").write_text(f"{header}\na.csv,1,anna,left\n")
+    read_recordings_folder(folder)
+    assert len(caplog.messages) == len(said)
+    assert all(re.search(*pair) for pair in zip(said, caplog.messages, strict=True))
+
+
+def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
+    (folder / "b.csv").unlink()
+    (folder / "b.csv").symlink_to(folder / "a.csv")
+    with pytest.raises(DataError, match=r"line 3: b.csv is the file of line 2 too"):
+        read_recordings_folder(folder)
+    (folder / "a.csv").rename(folder.parent / "a.csv")
+    (folder / "a.csv").symlink_to(folder.parent / "a.csv")
+    with pytest.raises(DataError, match=r"line 2: 'a.csv' is a link out of the folder; put"):
         read_recordings_folder(folder)
 
 
