@@ -139,6 +139,9 @@ def test_other_files_are_refused(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_device(tmp_path / name)
+    if name == "day.gt3x":  # not sent to data convert, which would refuse it
+        with pytest.raises(DataError, match=message):
+            open_dataset(tmp_path / name)
     assert message in fails_with(run("data", "convert", tmp_path / name, tmp_path / "out"))
 
 
