@@ -31,7 +31,7 @@ Labels = Annotated[
     str,
     typer.Option(
         help="Which windows have a class, for the scores: 'pure', those whose samples all have it; "
-        "'majority', those of which most have it; 'none'."
+        "'majority', that which more of them have than any other; 'none'."
     ),
 ]
 

@@ -24,7 +24,7 @@ def read_samples(
     lines : iterable of str
         Text lines of a CSV: first a header that names the columns, then one sample a line. Extra
         columns are ignored, blank lines skipped. An empty cell, ``nan``, or what a line that ends
-        early leaves out is a missing value.
+        early leaves out is a missing value, and so is a blank line of a single column.
     channels : sequence of str
         Columns to read, in the order wanted.
     source : str
@@ -60,7 +60,7 @@ def read_samples(
         wanted = [columns.index(name) for name in [*channels, *(["time"] if timed else [])]]
         values: list[list[float]] = []
         for row in rows:
-            if len(row) <= 1 and not "".join(row).strip():
+            if len(row) <= 1 < len(columns) and not "".join(row).strip():
                 continue  # a blank line
             values.append(_numbers(row, wanted, columns, f"{source}, line {rows.line_num}"))
             if len(values) == chunk:
@@ -110,6 +110,33 @@ def read_header(header: list[str], channels: Sequence[str], source: str) -> list
     return columns
 
 
+def to_number(cell: str) -> float:
+    """Return the number that a cell of a CSV holds.
+
+    Parameters
+    ----------
+    cell : str
+        As `float` takes it, but for underscores between digits: in data they are mistakes.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+
+    Examples
+    --------
+    >>> from edgeclust.samples import to_number
+    >>> to_number(" 1.5e1")
+    15.0
+    >>> to_number("1_5")
+    Traceback (most recent call last):
+    ValueError: could not convert string to float: '1_5'
+    """
+    if "_" in cell:
+        raise ValueError(f"could not convert string to float: {cell!r}")
+    return float(cell)
+
+
 def check_rate(t: NDArray[np.float64], rate_hz: float, source: str) -> None:
     """Refuse time stamps that show another sampling rate.
 
@@ -153,7 +180,7 @@ def _numbers(row: list[str], wanted: list[int], columns: list[str], where: str) 
     for column in wanted:
         cell = row[column].strip() if column < len(row) else ""
         try:
-            numbers.append(float(cell) if cell else np.nan)
+            numbers.append(to_number(cell) if cell else np.nan)
         except ValueError as error:
             raise DataError(
                 f"{where}: column {columns[column]} holds {_shorten(cell)!r}, which is no number"

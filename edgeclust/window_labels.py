@@ -9,7 +9,7 @@ from edgeclust.errors import ConfigError
 
 LABEL_POLICIES = {
     "pure": "the class of all of a window's samples, else unknown",
-    "majority": "the class that most of a window's samples have",
+    "majority": "the class that more of a window's samples have than any other",
     "none": "every window unknown",
 }
 """How a window can get its label from those of its samples, by name."""

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from edgeclust.errors import DataError
-from edgeclust.samples import read_header
+from edgeclust.samples import read_header, to_number
 
 EMPTY = ["", "nan", "NaN"]
-"""Cells that are a missing value."""
+"""Cells that are a missing value; those of labels only where no class is called so."""
 
 BLOCK = 1 << 20
-"""Bytes read at once to count separators."""
+"""Bytes read at once to look for separators."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,23 @@ class CsvText:
         return cls(path, separator, tuple(read_header(header, wanted, str(path))))
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the line number and the cells of each line but the header and blank ones."""
+        """Yield the line number and the cells of each line but the header and blank ones.
+
+        In a single column a blank line is an empty cell. A cell that goes on over a line is
+        refused: its quote is hardly ever meant to, and what it swallows would be lost.
+        """
         with self.path.open(encoding="utf-8-sig", newline="") as lines:
             rows = csv.reader(lines, delimiter=self.separator)
             try:
-                next(rows)
-                for row in rows:
-                    if len(row) > 1 or "".join(row).strip():
-                        yield rows.line_num, [cell.strip() for cell in row]
+                for line, row in enumerate(rows, start=1):
+                    if rows.line_num != line:
+                        raise DataError(
+                            f"{self.path}, line {line}: a quote is opened, and not closed in the "
+                            "line"
+                        )
+                    blank = len(row) <= 1 < len(self.columns) and not "".join(row).strip()
+                    if line > 1 and not blank:
+                        yield line, [cell.strip() for cell in row]
             except (csv.Error, UnicodeDecodeError) as error:
                 raise DataError(
                     f"{self.path}, line {rows.line_num + 1}: is no CSV: {error}"
@@ -98,7 +107,7 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
     -------
     table : DataFrame
         float64 or whole numbers for the channels, NaN where a cell is empty; ``time`` as numbers
-        or as it stands, ``label`` as categories.
+        or as it stands, ``label`` as it stands, NaN where empty.
     text : CsvText
         Says on which line a sample stands.
 
@@ -106,7 +115,8 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
     ------
     DataError
         If the file is no CSV, a line has too few or too many columns (only the last may be cut
-        short), or a channel holds other than numbers; the message says which line and column.
+        short) or a cell that goes on in the next, or a channel holds other than numbers; the
+        message says which line and column.
     """
     text = CsvText.open(path, channels)
     try:
@@ -114,7 +124,7 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
     except (ValueError, UnicodeDecodeError) as error:  # pandas' ParserError is a ValueError
         _check_widths(text)
         raise DataError(f"{path}: is no CSV in UTF-8: {str(error).strip()}") from error
-    if _n_separators(text) != (len(table) + 1) * (len(text.columns) - 1):
+    if not _is_regular(text, len(table) + 1):
         _check_widths(text)
     for name in channels:
         if table[name].dtype.kind not in "iuf":
@@ -141,9 +151,12 @@ def _read_quickly(text: CsvText, wanted: list[str]) -> tuple[pd.DataFrame, str]:
                 skiprows=1,
                 usecols=list(names),
                 index_col=False,  # or a separator at the end of each line would shift the columns
-                dtype={place: "category" for place, name in names.items() if name == "label"},
+                dtype={place: object for place, name in names.items() if name == "label"},
                 keep_default_na=False,
-                na_values=EMPTY,
+                na_values={
+                    place: [""] if name == "label" else EMPTY for place, name in names.items()
+                },
+                skip_blank_lines=len(text.columns) > 1,
                 encoding="utf-8-sig",
             )
         return table.rename(columns=names)
@@ -170,7 +183,7 @@ def _slowly(column: "pd.Series[Any]", decimal: str, text: CsvText) -> "pd.Series
         # Beside decimal commas a point may be that of thousands: not to be guessed.
         number = cell.replace(".", "?").replace(",", ".") if decimal == "," else cell
         try:
-            numbers[row] = float(number if number.strip() else "nan")
+            numbers[row] = to_number(number if number.strip() else "nan")
         except ValueError as error:
             held = cell if len(cell) <= 200 else cell[:200] + "..."
             hint = ""
@@ -182,11 +195,22 @@ def _slowly(column: "pd.Series[Any]", decimal: str, text: CsvText) -> "pd.Series
     return pd.Series(numbers)
 
 
-def _n_separators(text: CsvText) -> int:
-    """Count the separators of a file, those within quotes too."""
+def _is_regular(text: CsvText, n_rows: int) -> bool:
+    """Tell whether all lines have the columns of the header, for sure: none holds a separator."""
+    separator, n_separators = text.separator.encode(), len(text.columns) - 1
+    others = bytes(set(range(256)) - {*separator, *b'"\r\n'})
     with text.path.open("rb") as stream:
         blocks = iter(lambda: stream.read(BLOCK), b"")
-        return sum(block.count(text.separator.encode()) for block in blocks)
+        marks = b"".join(block.translate(None, others) for block in blocks)
+    marks = marks.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    marks = marks if marks.endswith(b"\n") else marks + b"\n"
+    if b'"' in marks:
+        marks = marks.replace(b'"', b"")
+        if marks.count(b"\n") != n_rows:  # blank lines, or a quote that goes on over one
+            return False
+    # So many lines have enough, and all together have no more than that.
+    enough = marks.count(separator * n_separators + b"\n") >= n_rows
+    return enough and marks.count(separator) == n_rows * n_separators
 
 
 def _check_widths(text: CsvText) -> None:

@@ -15,7 +15,7 @@ from edgeclust.card import Card
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import MOST_RATIO
-from edgeclust.har_data.recording_csv import read_csv
+from edgeclust.har_data.recording_csv import EMPTY, read_csv
 from edgeclust.har_data.time_columns import Place, to_seconds
 from edgeclust.samples import read_header
 
@@ -162,14 +162,16 @@ def _read_npz(path: Path, card: Card, time_kind: str | None) -> Content:
                 f"{len(signal)} samples"
             )
     with np.errstate(over="ignore"):
-        samples = signal.astype(np.float32) if "scale" not in found else signal * scale
+        if "scale" in found:  # in float64, for whole numbers would wrap around
+            signal = np.multiply(signal, scale, dtype=np.float64)
+        samples = signal.astype(np.float32)
     place = _sample_of(path)
     times = labels = None
     if "time" in found:
         times = to_seconds(pd.Series(found["time"]), time_kind, place)
     if "label" in found:
         labels = _known(found["label"], card, place)
-    return Content(samples.astype(np.float32, copy=False), times, labels)
+    return Content(samples, times, labels)
 
 
 def _write_npz(
@@ -213,7 +215,7 @@ def _from_table(table: pd.DataFrame, card: Card, time_kind: str | None, place: P
 
 def _indices(names: "pd.Series[Any]", card: Card, place: Place) -> NDArray[np.intp]:
     """Turn class names into indices; an empty one is unlabelled."""
-    known = {name: index for index, name in enumerate(card.classes)} | {"": -1}
+    known = dict.fromkeys(EMPTY, -1) | {name: index for index, name in enumerate(card.classes)}
     categories = pd.Categorical(names)
     texts = [str(category).strip() for category in categories.categories]
     # A missing one has the code -1, which takes the last.

@@ -1,6 +1,7 @@
 """Recordings of your own: a folder with dataset.json, recordings.csv and a file a recording."""
 
 import json
+import logging
 import shutil
 import tempfile
 from collections import Counter
@@ -19,9 +20,17 @@ from edgeclust.errors import DataError
 from edgeclust.har_data.recording_csv import CsvText
 from edgeclust.har_data.recording_files import FORMATS, read_content, recording_table
 from edgeclust.har_data.source import warn_of_repairs
-from edgeclust.har_data.stamped import GAPS, REPEATED, SWAPPED, StampedRecording, median_step_s
+from edgeclust.har_data.stamped import (
+    GAPS,
+    LONELY,
+    REPEATED,
+    SWAPPED,
+    StampedRecording,
+    median_step_s,
+)
 from edgeclust.har_data.time_columns import TIME_KINDS, check_clock, longest_gap
 from edgeclust.har_data.timeline import is_steady, to_steady_rate
+from edgeclust.samples import read_header
 
 __all__ = [
     "Entry",
@@ -33,6 +42,8 @@ __all__ = [
     "recording_table",
     "write_recordings_folder",
 ]
+
+logger = logging.getLogger(__name__)
 
 CARD_FILE, INDEX_FILE = "dataset.json", "recordings.csv"
 INDEX_COLUMNS = ["file", "subject", "session"]
@@ -89,7 +100,7 @@ def read_recordings_folder(
     recordings : list of Recording
         In the order of ``recordings.csv``; missing values are NaN. What has no steady ``time``
         is sorted, cut at gaps of more than a second (five samples, where that is longer) and
-        resampled; a warning says how often. A recording that is cut has numbers in `session`.
+        resampled; a warning says how often. All pieces of a recording that is cut have its session.
 
     Raises
     ------
@@ -162,24 +173,40 @@ def read_index(folder: Path) -> list[Entry]:
     Returns
     -------
     entries : list of Entry
-        In its order; `subject` is empty where none is named at all.
+        In its order; `subject` is empty where none is named at all. Columns may be in capitals;
+        where none is called so, a warning names those that are not known.
 
     Raises
     ------
     DataError
-        If it lists no file, one that is not there, lies elsewhere, is listed twice or is of no
-        kind that is read, or if it names the subjects of some files only.
+        If it lists no file, one that is not there, lies elsewhere, also by a link, is listed
+        twice or is of no kind that is read, if it names the subjects of some files only, or if a
+        line has more cells than the header.
     """
     path = folder / INDEX_FILE
     if not path.is_file():
         raise DataError(f"{path}: is not there")
-    text = CsvText.open(path, ["file", "session"])
+    text = CsvText.open(path, [])
+    columns = [name.lower() if name.lower() in INDEX_COLUMNS else name for name in text.columns]
+    named = "subject" in columns
+    read_header(columns, INDEX_COLUMNS if named else ["file", "session"], str(path))
+    others = [name for name in columns if name and name not in INDEX_COLUMNS]
+    if others and not named:
+        logger.warning(
+            "%s: has no column subject, so nobody is told apart, and does not know %s",
+            *(path, ", ".join(others)),
+        )
     entries: list[Entry] = []
     lines: dict[Path, int] = {}
     for line, cells in text.rows():
         if not any(cells):
             continue
-        row = dict(zip(text.columns, [*cells, *[""] * len(text.columns)], strict=False))
+        if any(cells[len(columns) :]):
+            raise DataError(
+                f"{path}, line {line}: has {len(cells)} columns, the header has {len(columns)}; "
+                f"put a cell that holds {text.separator} into quotes"
+            )
+        row = dict(zip(columns, [*cells, *[""] * len(columns)], strict=False))
         file = _inside(folder, row["file"], f"{path}, line {line}")
         first = lines.setdefault(file.resolve(), line)
         if first != line:
@@ -211,8 +238,8 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
     Returns
     -------
     recordings : list of Recording
-        One, or as many as gaps cut it into. Where there is no ``time``, or it is steady, the
-        samples are to the bit those of the file.
+        One, or as many as gaps cut it into, each of the session of the entry. Where there is no
+        ``time``, or it is steady, the samples are to the bit those of the file.
     faults : Counter
         What was repaired, as `edgeclust.har_data.source.describe_repairs` says it.
 
@@ -249,6 +276,7 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
             REPEATED: repairs.n_repeated,
             SWAPPED: repairs.n_out_of_order,
             GAPS: repairs.n_gaps,
+            LONELY: repairs.n_lonely,
             RESAMPLED: sum(stretch.resampled for stretch in stretches),
         }
     )
@@ -256,11 +284,11 @@ def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recordin
         StampedRecording(
             np.ascontiguousarray(stretch.samples.T, dtype=np.float32),
             entry.subject,
-            entry.session if len(stretches) == 1 else f"{entry.session} {number}",
+            entry.session,
             None if labels is None else stretch.labels,
             step_s,
         )
-        for number, stretch in enumerate(stretches, start=1)
+        for stretch in stretches
     ]
     return recordings, faults
 
@@ -290,14 +318,16 @@ def write_recordings_folder(
     Raises
     ------
     DataError
-        If the folder exists and is not empty, or if there is no such kind, or a name in the card
-        cannot stand in such a folder.
+        If the folder exists and is not empty, or if there is no such kind, or if what is written
+        would not read back the same: a name in the card or of a subject or session cannot stand
+        in such a folder, some recordings have a subject and others none, or one has no samples.
     """
     if f".{kind}" not in FORMATS:
         raise DataError(f"format should be {', '.join(f[1:] for f in FORMATS)}, got {kind!r}")
-    for name in (*card.channel_names, *card.classes):
-        if name != name.strip() or name in ({"time", "label"} & set(card.channel_names)):
-            raise DataError(f"{name!r} of {card.name!r} cannot be a column or a label: rename it")
+    _refuse_names(card, recordings, kind)
+    for recording in recordings:
+        if not recording.signal.shape[1]:
+            raise DataError(f"session {recording.session!r} has no samples: leave it out")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: exists and is not empty")
     folder = folder.resolve()
@@ -320,6 +350,29 @@ def write_recordings_folder(
         raise
 
 
+def _refuse_names(card: Card, recordings: Sequence[Recording], kind: str) -> None:
+    """Refuse names that would not read back from a folder of some kind of files."""
+    for name in (*card.channel_names, *card.classes):
+        if _is_torn(name) or name in ({"time", "label"} & set(card.channel_names)):
+            raise DataError(f"{name!r} of {card.name!r} cannot be a column or a label: rename it")
+    for name in card.channel_names:
+        if kind == "csv" and ";" in name:  # which is told from a comma by the header alone
+            raise DataError(
+                f"{name!r} of {card.name!r} cannot be a column of a CSV, where ; may separate "
+                "them: rename it, or write another format"
+            )
+    for name in {name for r in recordings for name in (r.subject, r.session)}:
+        if _is_torn(name):
+            raise DataError(f"{name!r} cannot be a subject or a session in a CSV: rename it")
+    if len({recording.subject == "" for recording in recordings}) > 1:
+        raise DataError("some recordings have a subject, others none: name all of them or none")
+
+
+def _is_torn(name: str) -> bool:
+    """Tell whether a name would lose white space around it or be torn where a line ends."""
+    return name != name.strip() or "\n" in name or "\r" in name
+
+
 def _inside(folder: Path, file: str, where: str) -> Path:
     """Return the path of a file that is named, if it is there, within, and of a kind read."""
     name = PureWindowsPath(file)  # which knows the separators of all systems
@@ -328,6 +381,8 @@ def _inside(folder: Path, file: str, where: str) -> Path:
     path = folder / file
     if not path.is_file():
         raise DataError(f"{where}: the file {path} is not there")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{where}: {file!r} is a link out of the folder; put the recording into it")
     if path.suffix.lower() not in FORMATS:
         raise DataError(
             f"{where}: recordings are read from {', '.join(FORMATS)} files, not {file!r}"

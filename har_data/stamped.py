@@ -18,6 +18,7 @@ from edgeclust.har_data.timeline import MOST_GAP_S, to_steady_rate
 REPEATED = "samples of a repeated stamp left out"
 SWAPPED = "samples out of order sorted"
 GAPS = "gaps cut"
+LONELY = "samples alone between gaps left out"
 ALONE = "samples without one of the other sensor left out"
 ONE_SENSOR = "streams of one of two sensors left out"
 
@@ -83,7 +84,7 @@ def steady_recordings(
     Yields
     ------
     recording : StampedRecording
-        One for each stretch without a gap; a bout of several has their number in `session`.
+        One for each stretch without a gap; all of a bout have its session.
 
     Examples
     --------
@@ -96,7 +97,7 @@ def steady_recordings(
     >>> bout = Bout(times, np.ones((5, 1)), np.zeros(5, int), subject="1", session="run")
     >>> repairs = Counter()
     >>> [(r.session, r.signal.shape) for r in steady_recordings(card, [bout], repairs)]
-    [('run 1', (1, 3)), ('run 2', (1, 2))]
+    [('run', (1, 3)), ('run', (1, 2))]
     >>> +repairs
     Counter({'gaps cut': 1})
     """
@@ -104,13 +105,19 @@ def steady_recordings(
         stretches, mended = to_steady_rate(bout.times, bout.samples, bout.labels, card.rate_hz)
         repairs.update(bout.faults)
         repairs.update(
-            {REPEATED: mended.n_repeated, SWAPPED: mended.n_out_of_order, GAPS: mended.n_gaps}
+            {
+                REPEATED: mended.n_repeated,
+                SWAPPED: mended.n_out_of_order,
+                GAPS: mended.n_gaps,
+                LONELY: mended.n_lonely,
+            }
         )
         step_s = median_step_s(bout.times)
-        for number, stretch in enumerate(stretches, start=1):
+        for stretch in stretches:
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
-            session = bout.session if len(stretches) == 1 else f"{bout.session} {number}"
-            yield StampedRecording(signal, bout.subject, session, stretch.labels, step_s=step_s)
+            yield StampedRecording(
+                signal, bout.subject, bout.session, stretch.labels, step_s=step_s
+            )
 
 
 def median_step_s(times: NDArray[np.float64]) -> float:

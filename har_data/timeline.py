@@ -54,11 +54,14 @@ class Repairs:
     n_gaps : int
         Places where the recording was cut: no sample for longer than allowed, or a clock that
         was set back.
+    n_lonely : int
+        Samples left out, for there is no other between two such places or one and an end.
     """
 
     n_repeated: int
     n_out_of_order: int
     n_gaps: int
+    n_lonely: int
 
 
 def to_steady_rate(
@@ -97,11 +100,13 @@ def to_steady_rate(
     >>> times = np.array([0.0, 0.1, 0.1, 0.3, 0.2, 5.0, 5.1])
     >>> values = np.array([[0.0], [1.0], [1.0], [3.0], [2.0], [9.0], [9.0]])
     >>> found, repairs = to_steady_rate(times, values, np.zeros(7, int), rate_hz=10.0)
-    >>> [stretch.samples[:, 0].tolist() for stretch in found], repairs
-    ([[0.0, 1.0, 2.0, 3.0], [9.0, 9.0]], Repairs(n_repeated=1, n_out_of_order=1, n_gaps=1))
+    >>> [stretch.samples[:, 0].tolist() for stretch in found]
+    [[0.0, 1.0, 2.0, 3.0], [9.0, 9.0]]
+    >>> repairs
+    Repairs(n_repeated=1, n_out_of_order=1, n_gaps=1, n_lonely=0)
     """
     cuts = np.flatnonzero(np.abs(np.diff(times)) > most_gap_s) + 1
-    stretches, n_repeated, n_out_of_order = [], 0, 0
+    stretches, n_repeated, n_out_of_order, n_lonely = [], 0, 0, 0
     for start, stop in pairwise([0, *cuts.tolist(), len(times)]):
         own = times[start:stop]
         n_out_of_order += int((np.diff(own) < 0).sum())
@@ -110,7 +115,9 @@ def to_steady_rate(
         n_repeated += stop - start - len(order)
         if len(order) > 1:
             stretches.append(_resample(times[order], samples[order], labels[order], rate_hz))
-    return stretches, Repairs(n_repeated, n_out_of_order, len(cuts))
+        else:
+            n_lonely += len(order)
+    return stretches, Repairs(n_repeated, n_out_of_order, len(cuts), n_lonely)
 
 
 def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:

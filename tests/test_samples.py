@@ -39,6 +39,11 @@ def test_missing_values_are_nan() -> None:
     np.testing.assert_array_equal(samples, [[np.nan, 1], [np.nan, np.nan], [3, np.nan]])
 
 
+def test_a_blank_line_of_a_single_column_is_missing() -> None:
+    ((samples, _),) = read("ax\n1\n\n3\n", "ax")
+    np.testing.assert_array_equal(samples, [[1], [np.nan], [3]])
+
+
 def test_byte_order_marks_crlf_and_blank_lines_do_no_harm() -> None:
     ((samples, _),) = read("\ufeffax,ay\r\n1,2\r\n\r\n3,4\r\n  \r\n", "ax", "ay")
     np.testing.assert_array_equal(samples, [[1, 2], [3, 4]])
@@ -54,6 +59,7 @@ def test_a_header_alone_has_no_samples() -> None:
         ("", "s.csv: is empty; a header line"),
         ("ax,ay, ay\n1,2,3\n", r"s.csv: names the column ay twice"),
         ("ax,az\n1,2\n", "s.csv: has no column ay; its columns are ax, az"),
+        ("ax,ay\n1,2\n1_5,2\n", "s.csv, line 3: column ax holds '1_5', which is no number"),
         ("ax,ay\n1,2\n\n1,two\n", "s.csv, line 4: column ay holds 'two', which is no number"),
         ("time,ax,ay\n,1,2\n", "s.csv, line 2: column time holds '', seconds are expected"),
         ('ax,ay\n"' + "1\n" * 99_000, "s.csv, line .*: is no CSV: field larger"),

@@ -89,8 +89,8 @@ def test_each_stretch_without_a_gap_is_a_recording(tmp_path: Path) -> None:
     assert "unknown, shorter than an hour" in shown.stdout
     _, recordings = read_recordings_folder(out)
     assert [(r.session, r.signal.shape[1]) for r in recordings] == [
-        ("day 1", 1200),
-        ("day 2", 1200),
+        ("day", 1200),
+        ("day", 1200),
     ]
 
 
@@ -139,6 +139,9 @@ def test_other_files_are_refused(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_device(tmp_path / name)
+    if name == "day.gt3x":  # not sent to data convert, which would refuse it
+        with pytest.raises(DataError, match=message):
+            open_dataset(tmp_path / name)
     assert message in fails_with(run("data", "convert", tmp_path / name, tmp_path / "out"))
 
 

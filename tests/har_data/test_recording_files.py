@@ -2,6 +2,7 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,43 @@ def test_names_that_would_not_read_back_are_refused(tmp_path: Path, change: obje
         write_recordings_folder(card, [], tmp_path / "x")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"subject": ""}, "some recordings have a subject, others none: name all of them or none"),
+        ({"subject": " 1"}, "' 1' cannot be a subject or a session in a CSV: rename it"),
+        ({"session": "a\t"}, r"'a\\t' cannot be a subject or a session"),
+        ({"session": "a\nb"}, r"'a\\nb' cannot be a subject or a session"),
+        ({"signal": np.ones((3, 0), np.float32), "session": "b"}, "session 'b' has no samples"),
+    ],
+)
+def test_recordings_that_would_not_read_back_are_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    recording = Recording(np.ones((3, 9), np.float32), "1", "a")
+    with pytest.raises(DataError, match=message):
+        write_recordings_folder(CARD, [recording, replace(recording, **change)], tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["a;b;c;d", "x,y", '"q"'])
+@pytest.mark.parametrize("kind", KINDS)
+def test_channels_with_separators_read_back_or_are_refused(
+    tmp_path: Path, kind: str, name: str
+) -> None:
+    card = replace(CARD, channels=(Channel(name, "g"), Channel("ay", "g")), classes=("NaN", "x"))
+    signal = np.arange(8, dtype=np.float32).reshape(2, 4)
+    recording = Recording(signal, "1", "a", np.array([0, 1, -1, 0]))
+    if kind == "csv" and ";" in name:
+        with pytest.raises(DataError, match="'a;b;c;d' of 'toy' cannot be a column of a CSV"):
+            write_recordings_folder(card, [recording], tmp_path / "x", kind)
+        return
+    write_recordings_folder(card, [recording], tmp_path / "x", kind)
+    (back,) = read_recordings_folder(tmp_path / "x")[1]
+    np.testing.assert_array_equal(back.signal, signal)
+    np.testing.assert_array_equal(back.labels, recording.labels)
+
+
 def test_further_columns_are_written_and_left_alone(tmp_path: Path) -> None:
     recording = toy_recordings(1, 1)[0]
     worn = np.zeros(75, int)
@@ -107,6 +145,14 @@ def test_whole_numbers_with_a_scale_are_in_the_units_of_the_card(tmp_path: Path)
     (recording,) = read_recordings_folder(folder)[1]
     np.testing.assert_array_equal(recording.signal, [[1, 3], [1, 2], [-1, 2]])
     assert recording.labels is None
+
+
+def test_whole_numbers_times_a_whole_scale_do_not_wrap_around(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "mine", "a.npz")
+    raw, scale = np.full((2, 3), 300, np.int16), np.full(3, 200, np.int16)
+    np.savez(folder / "a.npz", signal=raw, scale=scale)
+    (recording,) = read_recordings_folder(folder)[1]
+    np.testing.assert_array_equal(recording.signal, np.full((3, 2), 60_000))
 
 
 def test_parquet_has_labels_and_dates_of_its_own(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_what_is_repaired_is_said_in_one_line(
         f"{tmp_path / 'mine'}: repaired: 1 gaps cut, 1 samples of a repeated stamp left out, "
         "1 samples out of order sorted"
     )
-    assert (first.session, second.session) == ("day 1", "day 2")
+    assert (first.session, second.session) == ("day", "day")
     assert first.signal[0].tolist() == [*range(10), 11, 10, *range(12, 50)]
     assert second.signal[0].tolist() == list(range(51, 101))
 

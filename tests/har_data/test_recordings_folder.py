@@ -1,11 +1,14 @@
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edgeclust import DataError, Recording
 from edgeclust.har_data import open_dataset, read_recordings_folder, write_recordings_folder
@@ -119,8 +122,8 @@ def test_headers_and_labels_with_white_space_are_found(folder: Path) -> None:
 
 
 def test_blank_lines_keep_samples_and_labels_together(folder: Path) -> None:
-    # 1_0 is a number to Python and a text to pandas, so that the lines are read one by one.
-    (folder / "a.csv").write_text("ax,ay,az,label\n1_0,2,3,run\n   \n\n4,5,6,walk\n")
+    # White space is a text to pandas, so that the lines are read one by one.
+    (folder / "a.csv").write_text("ax,ay,az,label\n10, ,3,run\n   \n\n4,5,6,walk\n")
     recording = read_recordings_folder(folder)[1][0]
     assert recording.signal[0].tolist() == [10, 4]
     assert recording.labels is not None
@@ -145,9 +148,63 @@ def test_a_line_cut_short_has_missing_values(folder: Path) -> None:
 
 
 def test_numbers_that_pandas_does_not_take_but_python_does(folder: Path) -> None:
-    (folder / "a.csv").write_text("ax,ay,az\ninfinity,1_000,+1\n")
+    (folder / "a.csv").write_text("ax,ay,az\ninfinity,\u0661\u0660,+1\n")
     signal = read_recordings_folder(folder)[1][0].signal
-    np.testing.assert_array_equal(signal[:, 0], [np.inf, 1000, 1])
+    np.testing.assert_array_equal(signal[:, 0], [np.inf, 10, 1])
+
+
+@pytest.mark.parametrize(
+    ("classes", "cells", "expected"),
+    [
+        (["01", "1"], ["01", "1", " 1", ""], [0, 1, 1, -1]),
+        (["True", "true"], ["true", "True"], [1, 0]),
+        (["1e3", "1000"], ["1000", "1e3"], [1, 0]),
+        (["sit", "NaN"], ["NaN", "sit", "nan", ""], [1, 0, -1, -1]),
+    ],
+)
+def test_labels_are_text_whatever_they_look_like(
+    folder: Path, classes: list[str], cells: list[str], expected: list[int]
+) -> None:
+    (folder / "dataset.json").write_text(json.dumps(CARD.to_json() | {"classes": classes}))
+    rows = "".join(f"1,2,3,{cell}\n" for cell in cells)
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_text(f"ax,ay,az,label\n{rows}")
+    labels = read_recordings_folder(folder)[1][0].labels
+    assert labels is not None
+    assert labels.tolist() == expected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_empty_cell_of_a_single_channel_is_missing(folder: Path, end: str) -> None:
+    card = CARD.to_json() | {"channels": [{"name": "ax", "unit": "g"}]}
+    (folder / "dataset.json").write_text(json.dumps(card))
+    (folder / "b.csv").write_text("ax\n1\n")
+    (folder / "a.csv").write_bytes(end.join(["ax", "1", "", "3", ""]).encode())
+    np.testing.assert_array_equal(read_recordings_folder(folder)[1][0].signal, [[1, np.nan, 3]])
+    (folder / "a.csv").write_bytes(end.join(["ax", "", "x", ""]).encode())
+    with pytest.raises(DataError, match="line 3: column ax holds 'x'"):
+        read_recordings_folder(folder)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@given(widths=st.lists(st.integers(0, 5), max_size=5), quoted=st.booleans())
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_line_of_another_width_is_never_read(
+    folder: Path, end: str, widths: list[int], quoted: bool
+) -> None:
+    cell = '"1"' if quoted else "1"
+    widths = [3, *widths, 3]
+    lines = ["ax,ay,az", *(",".join([cell] * width) for width in widths)]
+    (folder / "a.csv").write_bytes((end.join(lines) + end).encode())
+    wrong = [(line, width) for line, width in enumerate(widths, start=2) if width not in (0, 3)]
+    if wrong:
+        line, width = wrong[0]
+        with pytest.raises(DataError, match=f"line {line}: has {width} columns, the header has 3"):
+            read_recordings_folder(folder)
+    else:
+        assert read_recordings_folder(folder)[1][0].signal.shape == (3, widths.count(3))
 
 
 @pytest.mark.parametrize("index", ["file,session\na.csv,1\n", "file,subject,session\na.csv,,1\n"])
@@ -189,6 +246,23 @@ def test_semicolons_are_read_with_decimals_of_either_kind(
             "ax,ay,az\n1,2,3\n1,2\n1,2,3\n",
             "a.csv, line 3: has 2 columns, the header has 3",
         ),
+        (
+            "a.csv",
+            "ax,ay,az\n1,2,3\n4,5\n6,7,8,9\n",
+            "a.csv, line 3: has 2 columns, the header has 3",
+        ),
+        ("a.csv", "ax,ay,az\n1,2,3\n1_5,2,3\n", "a.csv, line 3: column ax holds '1_5', which is"),
+        (
+            "a.csv",
+            'ax,ay,az,note\n1,1,1,\n2,2,2,"so\n3,3,3,\n4,4,4,"end"\n5,5,5,\n',
+            "a.csv, line 3: a quote is opened, and not closed in the line",
+        ),
+        ("a.csv", 'ax,ay,az,note\n1,1,1,"so\n"\n', "a.csv, line 2: a quote is opened, and not"),
+        (
+            "recordings.csv",
+            'file,subject,session\na.csv,1,"a\nb.csv",1,1\n',
+            "recordings.csv, line 2: a quote is opened, and not closed",
+        ),
         ("a.csv", "ax,ay,az\n1,2,3\n\n1,2,3,4\n", "a.csv, line 4: has 4 columns, the header has 3"),
         ("a.csv", "ax,ay,az\n0,5,1,5,2,5\n", "line 2: has 6 .* for decimals, separate the columns"),
         ("a.csv", 'ax,ay,az\n1,2,"2,5"\n', "line 2: column az holds '2,5', .*; decimal commas are"),
@@ -202,6 +276,16 @@ def test_semicolons_are_read_with_decimals_of_either_kind(
         ("b.csv", None, "recordings.csv, line 3: the file .*b.csv is not there"),
         ("recordings.csv", None, "recordings.csv: is not there"),
         ("recordings.csv", "", r"recordings.csv: is empty"),
+        (
+            "recordings.csv",
+            "file,subject,session\na.csv,1,walk, slow\n",
+            "recordings.csv, line 2: has 4 columns, the header has 3; put a cell that holds , into",
+        ),
+        (
+            "recordings.csv",
+            "file,subject,Subject,session\na.csv,1,2,1\n",
+            "recordings.csv: names the column subject twice",
+        ),
         ("recordings.csv", "file,subject\na.csv,1\n", "recordings.csv: has no column session"),
         ("recordings.csv", "file,subject,session\n", "recordings.csv: lists no recording"),
         (
@@ -235,6 +319,40 @@ def test_what_is_wrong_is_named(folder: Path, name: str, text: str | None, messa
     path = folder / name
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(DataError, match=message):
+        read_recordings_folder(folder)
+
+
+def test_the_columns_of_the_index_may_be_in_capitals(folder: Path) -> None:
+    (folder / "recordings.csv").write_text("File,SUBJECT,Session,Hand\na.csv,anna,1,left,,\n")
+    (recording,) = read_recordings_folder(folder)[1]
+    assert (recording.subject, recording.session) == ("anna", "1")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("file,session,person,hand", ["has no column subject, .* does not know person, hand"]),
+        ("file,session,,", []),
+        ("file,session,subject,hand", []),
+    ],
+)
+def test_columns_that_are_not_known_are_named_where_there_is_no_subject(
+    folder: Path, header: str, said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "recordings.csv").write_text(f"{header}\na.csv,1,anna,left\n")
+    read_recordings_folder(folder)
+    assert len(caplog.messages) == len(said)
+    assert all(re.search(*pair) for pair in zip(said, caplog.messages, strict=True))
+
+
+def test_a_link_out_of_the_folder_is_refused(folder: Path) -> None:
+    (folder / "b.csv").unlink()
+    (folder / "b.csv").symlink_to(folder / "a.csv")
+    with pytest.raises(DataError, match=r"line 3: b.csv is the file of line 2 too"):
+        read_recordings_folder(folder)
+    (folder / "a.csv").rename(folder.parent / "a.csv")
+    (folder / "a.csv").symlink_to(folder.parent / "a.csv")
+    with pytest.raises(DataError, match=r"line 2: 'a.csv' is a link out of the folder; put"):
         read_recordings_folder(folder)
 
 

@@ -87,7 +87,7 @@ def test_a_gap_cuts_a_session(tmp_path: Path) -> None:
     table = session(0, 200, 50.0)
     table.loc[100:, "timestamp"] += pd.Timedelta(seconds=5)
     _, recordings = read_session_cache(write_cache(tmp_path / "toy", {0: table}))
-    assert [(r.session, r.signal.shape[1]) for r in recordings] == [("0 1", 100), ("0 2", 100)]
+    assert [(r.session, r.signal.shape[1]) for r in recordings] == [("0", 100), ("0", 100)]
 
 
 @pytest.mark.parametrize(

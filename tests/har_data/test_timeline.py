@@ -49,7 +49,7 @@ def test_a_steady_clock_is_left_as_it_is() -> None:
     (stretch,), repairs = to_steady_rate(times, samples, np.arange(100), 50.0)
     np.testing.assert_array_equal(stretch.samples, samples)
     np.testing.assert_array_equal(stretch.labels, np.arange(100))
-    assert repairs == Repairs(0, 0, 0)
+    assert repairs == Repairs(0, 0, 0, 0)
 
 
 def test_a_clock_that_is_off_its_rate_is_resampled() -> None:
@@ -88,7 +88,7 @@ def test_clocks_that_jump_either_way_cut_the_recording() -> None:
     stretches, repairs = to_steady_rate(times, samples, np.zeros(150, int), 10.0)
     assert [stretch.samples[0, 0] for stretch in stretches] == [0, 50, 100]
     assert [stretch.start_s for stretch in stretches] == [0.0, 20.0, 0.7]
-    assert repairs == Repairs(0, 0, 2)
+    assert repairs == Repairs(0, 0, 2, 0)
 
 
 def test_repeated_and_swapped_stamps_are_repaired_and_counted() -> None:
@@ -96,15 +96,14 @@ def test_repeated_and_swapped_stamps_are_repaired_and_counted() -> None:
     samples = np.array([0, 1, 2, 77, 4, 3, 5, 78, 79.0])[:, None]
     (stretch,), repairs = to_steady_rate(times, samples, np.zeros(9, int), 10.0)
     assert stretch.samples[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
-    assert repairs == Repairs(n_repeated=3, n_out_of_order=1, n_gaps=0)
+    assert repairs == Repairs(n_repeated=3, n_out_of_order=1, n_gaps=0, n_lonely=0)
 
 
-def test_a_lonely_sample_is_no_stretch() -> None:
-    stretches, repairs = to_steady_rate(
-        np.array([0.0, 9.0, 9.1]), np.zeros((3, 1)), np.zeros(3, int), 10.0
-    )
+def test_a_lonely_sample_is_no_stretch_and_counted() -> None:
+    times = np.array([0.0, 9.0, 9.1, 20.0, 20.0])
+    stretches, repairs = to_steady_rate(times, np.zeros((5, 1)), np.zeros(5, int), 10.0)
     assert [len(stretch.samples) for stretch in stretches] == [2]
-    assert repairs.n_gaps == 1
+    assert repairs == Repairs(n_repeated=1, n_out_of_order=0, n_gaps=2, n_lonely=2)
 
 
 @given(

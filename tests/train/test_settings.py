@@ -1,10 +1,13 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from edgeclust import ArrayDataset, ConfigError, DataError, Recording, WindowedDataset
+from edgeclust.har_data import open_dataset
 from edgeclust.train.settings import SETTINGS, pool_scores, split
 
 from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings
@@ -127,6 +130,40 @@ def test_without_subjects_sessions_are_split_and_said(
         assert isinstance(test, WindowedDataset)
         assert {r.session for r in test.recordings} == set(part.name.split(","))
         assert not {r.session for r in test.recordings} & {r.session for r in train.recordings}
+
+
+def folder_of_cut_sessions(folder: Path) -> WindowedDataset:
+    """Seven sessions of one file each, cut in three: by a gap, and by a clock that was set back."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    names = [f"day {number}" for number in range(7)]
+    (folder / "dataset.json").write_text(json.dumps(TOY_CARD.to_json()))
+    lines = "".join(f"{name}.csv,{name}\n" for name in names)
+    (folder / "recordings.csv").write_text(f"file,session\n{lines}")
+    steps = np.concatenate([np.arange(100), np.arange(200, 400), np.arange(100, 250)])
+    for name in names:
+        rows = np.column_stack([steps / 25, rng.normal(size=(len(steps), 3))])
+        np.savetxt(folder / f"{name}.csv", rows, "%.4f", ",", header="time,ax,ay,az", comments="")
+    dataset = open_dataset(folder)
+    assert isinstance(dataset, WindowedDataset)
+    assert [r.session for r in dataset.recordings] == [name for name in names for _ in range(3)]
+    return dataset
+
+
+@pytest.mark.parametrize("setting", ["k-fold", "loso", "hold-out"])
+def test_no_split_divides_a_session_that_a_gap_or_a_clock_set_back_cuts(
+    setting: str, tmp_path: Path
+) -> None:
+    dataset = folder_of_cut_sessions(tmp_path / "mine")
+    for part in split(dataset, setting):
+        assert isinstance(part.train, WindowedDataset)
+        assert isinstance(part.test, WindowedDataset)
+        train, test = ({r.session for r in side.recordings} for side in (part.train, part.test))
+        assert (part.over, test) == ("sessions", set(part.name.split(",")))
+        assert not train & test
+    rest, apart = dataset.hold_out(["day 3"])
+    assert apart is not None
+    assert (len(apart.recordings), len(rest.recordings)) == (3, 18)
 
 
 def test_recordings_of_one_session_are_split_and_said() -> None:
