@@ -51,6 +51,9 @@ FOLDER_VERSION = 1
 PART_BYTES = 1 << 25
 """Bytes of files that are read before another part is begun: what is lost when one is cut off."""
 
+MOST_PARTS = 200
+"""A mapped part keeps a file descriptor, of which a process may often have no more than 1024."""
+
 LOCK, DONE = "lock", "done.jsonl"
 
 OnPart = Callable[[int, int], None]
@@ -84,10 +87,12 @@ class _Contents:
     read: Callable[[slice, Counter[str]], Iterator[Recording]]
 
     def parts(self) -> list[slice]:
-        """Return runs of files that make a part each."""
+        """Return runs of files that make a part each, `MOST_PARTS` at most."""
+        # Two neighbours hold more than `most` together, or they were one.
+        most = max(PART_BYTES, 2 * sum(self.sizes) // MOST_PARTS)
         starts, size = [0], 0
         for position, bytes_ in enumerate(self.sizes):
-            if size and size + bytes_ > PART_BYTES:
+            if size and size + bytes_ > most:
                 starts.append(position)
                 size = 0
             size += bytes_

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from edgeclust import Card, Channel, DataError, Recording
 from edgeclust.har_data import (
@@ -125,6 +127,31 @@ def child(folder: Path, before: str = "") -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@example([1] * 900, 1)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=900), st.integers(1, 20))
+def test_however_many_files_there_are_they_make_few_parts(sizes: list[int], most: int) -> None:
+    contents = preparing._Contents(TOY_CARD, "", "", sizes, lambda *_: iter(()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "PART_BYTES", most)
+        parts = contents.parts()
+    assert [n for part in parts for n in range(len(sizes))[part]] == [*range(len(sizes))]
+    assert len(parts) <= preparing.MOST_PARTS
+    if sum(sizes) * 2 < preparing.MOST_PARTS * most:
+        assert all(sum(sizes[part]) <= max(most, *sizes, 0) for part in parts)
+
+
+def test_a_part_that_the_system_does_not_open_is_named(folder: Path) -> None:
+    whole = prepare(folder)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n_open = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n_open + 2, limits[1]))
+    try:
+        with pytest.raises(DataError, match=r"000\d.bin: cannot be opened: Too many open files"):
+            open_prepared(whole)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
