@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -155,8 +156,8 @@ def prepare(
         on_part(_n_bytes(contents, done), sum(contents.sizes))
         for number, part in _write_parts(what, root, contents, unfinished, done, jobs):
             done[number] = part
-            with errors_say(unfinished), (unfinished / DONE).open("a") as journal:
-                journal.write(json.dumps([number, part]) + "\n")
+            with errors_say(unfinished), (unfinished / DONE).open("ab") as journal:
+                journal.write(_journal_line(number, part))
             on_part(_n_bytes(contents, done), sum(contents.sizes))
         with _open_contents(what, root) as again:
             if again.key != contents.key:
@@ -292,19 +293,28 @@ def _n_bytes(contents: _Contents, done: dict[int, Any]) -> int:
     return sum(sum(contents.sizes[parts[number]]) for number in done)
 
 
+def _journal_line(number: int, part: dict[str, Any]) -> bytes:
+    """Return what a journal says of a part that is finished.
+
+    A checksum stands before it. It begins on a line of its own, even behind one that was cut.
+    """
+    text = json.dumps([number, part]).encode()
+    return b"\n%08x %b\n" % (zlib.crc32(text), text)
+
+
 def _read_done(folder: Path, contents: _Contents) -> dict[int, dict[str, Any]]:
     """Return the parts that were finished before and are whole."""
     done: dict[int, dict[str, Any]] = {}
     try:
-        lines = (folder / DONE).read_text().splitlines()
+        lines = (folder / DONE).read_bytes().split(b"\n")
     except FileNotFoundError:
         return done
     n_parts = len(contents.parts())
     for line in lines:
-        try:
-            number, part = json.loads(line)
-        except ValueError:  # cut when the process was killed
+        checksum, _, text = line.partition(b" ")
+        if checksum != b"%08x" % zlib.crc32(text):  # cut when the process was killed, or damaged
             continue
+        number, part = json.loads(text)
         if number < n_parts and is_whole(part_path(folder, number), part):
             done[number] = part
     return done

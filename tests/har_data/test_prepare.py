@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -257,6 +257,42 @@ def test_a_part_that_was_changed_meanwhile_is_read_again(
     whole = prepare(folder)
     assert reads == ["0000.csv", "0002.csv", "0003.csv"]
     check_prepared(whole)
+
+
+def stop_before(n_parts: int) -> Callable[[int, int], None]:
+    """Stop a preparation when it has told of some parts that it finished."""
+    calls = iter(range(n_parts))
+
+    def stop(n_done: int, n_all: int) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    "line", [b"5", b"null", b"[0, {}]", b'["a", {}]', b"[0, 3]", b"{}", b"\xff", b" ", b"", b"["]
+)
+def test_a_damaged_journal_is_left_out(folder: Path, cache: Path, line: bytes) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, on_part=stop_before(2))
+    (journal,) = cache.glob("edgeclust/prepared/*/*.unfinished/done.jsonl")
+    journal.write_bytes(line + b"\n")
+    assert_same(open_prepared(prepare(folder))[1], read_recordings_folder(folder)[1])
+
+
+def test_a_cut_record_of_the_journal_does_not_take_the_next_with_it(
+    folder: Path, cache: Path, reads: list[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, on_part=stop_before(2))
+    (journal,) = cache.glob("edgeclust/prepared/*/*.unfinished/done.jsonl")
+    with journal.open("ab") as stream:
+        stream.write(journal.read_bytes().strip()[:-9])
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, on_part=stop_before(1))
+    prepare(folder)
+    assert reads == ["0000.csv", "0001.csv", "0002.csv", "0003.csv"]
 
 
 def test_a_full_disk_is_said_with_the_way_out(
