@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeclust import DataError
 from edgeclust.har_data.timeline import Repairs, change_rate, to_steady_rate
 from edgeclust.resampling import StreamResampler
 
@@ -97,6 +98,24 @@ def test_repeated_and_swapped_stamps_are_repaired_and_counted() -> None:
     (stretch,), repairs = to_steady_rate(times, samples, np.zeros(9, int), 10.0)
     assert stretch.samples[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
     assert repairs == Repairs(n_repeated=3, n_out_of_order=1, n_gaps=0)
+
+
+def test_samples_in_bursts_come_at_their_mean_rate() -> None:
+    # Packets of 5 samples, a microsecond apart, ten times a second; and one after a gap.
+    times = np.add.outer(np.append(np.arange(200), 250) / 10, np.arange(5) * 1e-6).ravel()
+    (stretch, lone), repairs = to_steady_rate(times, times[:, None], np.arange(1005), 50.0)
+    assert repairs.n_gaps == 1
+    assert len(stretch.samples) == 996  # 19.9 s
+    np.testing.assert_allclose(stretch.samples[:, 0], np.arange(996) / 50, atol=1e-9)
+    assert len(lone.samples) == 1
+    (twice,), _ = to_steady_rate(np.arange(200) / 100, np.ones((200, 1)), np.zeros(200, int), 50.0)
+    assert len(twice.samples) == 100
+
+
+def test_stamps_of_an_absurd_rate_are_refused_before_memory_is_asked_for() -> None:
+    times = np.add.outer(np.arange(20_000) / 2, np.arange(5) * 1e-9).ravel()  # 1e13 steps
+    with pytest.raises(DataError, match=r"Hz cannot be resampled to 50 Hz: .* factor of 100"):
+        to_steady_rate(times, np.zeros((100_000, 1)), np.zeros(100_000, int), 50.0)
 
 
 def test_a_lonely_sample_is_no_stretch() -> None:
