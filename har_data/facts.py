@@ -1,5 +1,6 @@
 """What is known of a data set, and what was found in its files."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -154,8 +155,8 @@ def measured_rate_hz(recordings: Sequence[Recording]) -> float | None:
     Parameters
     ----------
     recordings : sequence of Recording
-        Of each the median step is known where it is a `StampedRecording`; it counts as often as
-        it has samples.
+        Of each the median step is known where it is a `StampedRecording` of more than one stamp;
+        it counts as often as it has samples.
 
     Examples
     --------
@@ -169,7 +170,7 @@ def measured_rate_hz(recordings: Sequence[Recording]) -> float | None:
     """
     steps = Counter[float]()
     for recording in recordings:
-        if isinstance(recording, StampedRecording):
+        if isinstance(recording, StampedRecording) and math.isfinite(recording.step_s):
             steps[recording.step_s] += recording.signal.shape[1]
     if not steps:
         return None

@@ -12,7 +12,7 @@ from edgeclust.har_data import READERS, open_dataset
 from edgeclust.har_data.facts import describe_card, describe_recordings, measured_rate_hz
 from edgeclust.har_data.plot import MOST_UNITS, draw_classes
 from edgeclust.har_data.selection import resample, select_channels
-from edgeclust.har_data.stamped import GAPS, Bout, steady_recordings
+from edgeclust.har_data.stamped import GAPS, Bout, StampedRecording, steady_recordings
 
 CARD = Card("toy", 10.0, (Channel("x", "g"), Channel("y", "1")), 10, 10, ("walk", "run$", "rest"))
 
@@ -67,6 +67,15 @@ def test_the_rate_is_that_of_the_median_step_of_the_stamps() -> None:
     card, chosen = resample(*select_channels(CARD, recordings, ["y"]), 5.0)
     assert card.rate_hz == 5
     assert measured_rate_hz(chosen) == pytest.approx(8)
+
+
+def test_a_recording_of_one_stamp_tells_no_rate() -> None:
+    signals = np.zeros((2, 1), np.float32), np.zeros((2, 3), np.float32)
+    lone, walk = (
+        StampedRecording(s, "1", "1", step_s=0.1 if s.size > 2 else np.nan) for s in signals
+    )
+    assert measured_rate_hz([lone]) is None
+    assert measured_rate_hz([lone] * 9 + [walk]) == pytest.approx(10)
 
 
 def test_a_name_says_more_than_a_card() -> None:
