@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from edgeclust.resampling import anti_alias_filter, rate_ratio
+from edgeclust.resampling import anti_alias_filter, filter_reach, rate_ratio
 from edgeclust.samples import RATE_TOLERANCE
 
 MOST_GAP_S = 1.0
@@ -194,19 +194,20 @@ def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:
 def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray[np.float64]:
     """Resample steady samples; what the lower rate cannot hold is filtered out.
 
-    The device does the same to a stream: `edgeclust.resampling.StreamResampler`, same filter.
+    The device does the same to a stream: `edgeclust.resampling.StreamResampler`, same filter and
+    the same samples missing.
 
     Parameters
     ----------
     samples : float64 array of shape (n_samples, n_channels)
-        Not modified. A NaN spreads over the filter's length, 16 samples of the lower rate.
+        Not modified. NaN or infinity spreads as `edgeclust.resampling.filter_reach` says.
     from_hz, to_hz : float
         Rates, above 0, within a factor of 100 of each other.
 
     Returns
     -------
     samples : float64 array of shape (n_new, n_channels)
-        The first is of the same time as the first that was given.
+        The first is of the same time as the first that was given. NaN where one is missing.
 
     Raises
     ------
@@ -224,9 +225,15 @@ def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> N
     if up == down:
         return samples
     taps = anti_alias_filter(up, down) / up  # scipy multiplies by it
+    missing = ~np.isfinite(samples)
     resampled: NDArray[np.float64] = resample_poly(
-        samples, up, down, axis=0, window=taps, padtype="edge"
+        np.where(missing, 0.0, samples), up, down, axis=0, window=taps, padtype="edge"
     )
+    if missing.any():
+        nearest, reach = np.arange(len(resampled)) * down // up, filter_reach(up, down)
+        n_missing = np.pad(np.cumsum(missing, axis=0), ((1, 0), (0, 0)))
+        before = n_missing[np.maximum(nearest - reach, 0)]
+        resampled[n_missing[np.minimum(nearest + reach + 1, len(samples))] > before] = np.nan
     return resampled
 
 

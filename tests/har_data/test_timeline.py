@@ -126,6 +126,27 @@ def test_a_lonely_sample_is_no_stretch() -> None:
     assert repairs.n_gaps == 1
 
 
+RATES = [(100.0, 50.0), (64.0, 50.0), (31.25, 50.0), (20.0, 25.0), (52.1, 31.7), (50.0, 50.0)]
+
+
+@pytest.mark.parametrize("rates", [*RATES, (100.0, 1.0), (1.0, 100.0), (50.0, 50.01)])
+def test_around_what_is_missing_a_recording_and_a_stream_lose_the_same(
+    rates: tuple[float, float],
+) -> None:
+    n_samples = max(150, round(40 * rates[0] / min(rates)))
+    middle = n_samples // 2
+    places = np.r_[:10, middle - 20 : middle + 20, n_samples - 10 : n_samples]
+    whole = np.random.default_rng(0).normal(size=(n_samples, len(places)))
+    whole[places, np.arange(len(places))] = np.nan  # a channel for each place
+    whole[3, 0] = whole[70, 30] = np.inf
+    stream = StreamResampler(len(places), *rates)
+    as_it_came = np.concatenate([stream.push(whole), stream.finish()])
+    resampled = change_rate(whole, *rates)
+    np.testing.assert_array_equal(np.isfinite(resampled), np.isfinite(as_it_came))
+    kept = np.isfinite(resampled)
+    np.testing.assert_allclose(resampled[kept], as_it_came[kept], rtol=1e-9, atol=1e-12)
+
+
 @given(
     rates=st.sampled_from([(100.0, 50.0), (31.25, 50.0), (20.0, 25.0), (52.1, 31.7)]),
     n_samples=st.integers(1, 300),
