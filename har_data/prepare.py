@@ -159,9 +159,8 @@ def prepare(
             with errors_say(unfinished), (unfinished / DONE).open("ab") as journal:
                 journal.write(_journal_line(number, part))
             on_part(_n_bytes(contents, done), sum(contents.sizes))
-        with _open_contents(what, root) as again:
-            if again.key != contents.key:
-                raise DataError(f"{contents.where}: changed while it was read: prepare it again")
+        if _find_key(what, root) != contents.key:
+            raise DataError(f"{contents.where}: changed while it was read: prepare it again")
         parts = [part for _, part in sorted(done.items())]
         repairs = sum((Counter(part.pop("repairs")) for part in parts), Counter[str]())
         write_header(unfinished, contents.card, parts, repairs)
@@ -190,9 +189,16 @@ def find_prepared(what: What, root: Path | None = None) -> Path | None:
     place = _place(what, root)
     if not place.is_dir():
         return None
-    with _open_contents(what, root) as contents:
-        whole = place / contents.key
+    whole = place / _find_key(what, root)
     return whole if whole.is_dir() else None
+
+
+def _find_key(what: What, root: Path | None) -> str:
+    """Return the key of the files as they are now; an archive is not opened."""
+    if isinstance(what, Source) and (archive := what.archive(root)):
+        return _key(what.version, what.card, [_stamp(archive)])
+    with _open_contents(what, root) as contents:
+        return contents.key
 
 
 def _place(what: What, root: Path | None) -> Path:
@@ -228,19 +234,23 @@ def _open_contents(what: What, root: Path | None) -> Iterator[_Contents]:
     if not isinstance(what, Source):
         yield _contents_of_folder(what)
         return
+    archive = what.archive(root)
+    stamp = archive and _stamp(archive)
     with what.open(root) as members:
         paths = what.paths(members)
-        archive, names = _files_of(what, members, paths)
-        files = [_stamp(archive / name) for name in names]
-        if archive.is_dir():
-            sizes = [(archive / path).stat().st_size for path in paths]
-        else:  # what its files take there is not known to all kinds of archives
-            sizes = [max(1, archive.stat().st_size // len(paths))] * len(paths)
+        if stamp:  # what its files take there is not known to all kinds of archives
+            files: list[Any] = [stamp]
+            sizes = [max(1, stamp[1] // len(paths))] * len(paths)
+        else:
+            folder = Path(members.where)
+            names = _files_of(what, members, paths)
+            files = [*paths, *(_stamp(folder / name) for name in names)]
+            sizes = [(folder / path).stat().st_size for path in paths]
 
         def read(part: slice, repairs: Counter[str]) -> Iterator[Recording]:
             return what.read(members, paths[part], repairs)
 
-        key = _key(what.version, what.card, [*paths, *files])
+        key = _key(what.version, what.card, files)
         yield _Contents(what.card, members.where, key, sizes, read)
 
 
@@ -264,15 +274,11 @@ def _contents_of_folder(folder: Path) -> _Contents:
     return _Contents(card, str(folder), _key(FOLDER_VERSION, card, stamps), sizes, read)
 
 
-def _files_of(source: Source, members: Members, paths: list[str]) -> tuple[Path, list[str]]:
-    """Return the folder, and the files there that recordings may depend on; or the archive."""
-    where = Path(members.where)
-    if not where.is_dir():
-        # Of an archive within another the path goes on into it.
-        return next(path for path in (where, *where.parents) if path.is_file()), [""]
+def _files_of(source: Source, members: Members, paths: list[str]) -> list[str]:
+    """Return the files of a folder that recordings may depend on."""
     depth = source.pattern.count("/") + 1
     above = commonpath(["/" + "/".join(path.split("/")[:-depth]) for path in paths]).rstrip("/")
-    return where, [name for name in members.names if f"/{name}".startswith(f"{above}/")]
+    return [name for name in members.names if f"/{name}".startswith(f"{above}/")]
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

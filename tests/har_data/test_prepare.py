@@ -426,14 +426,24 @@ def test_files_of_a_published_set_are_parts(
     assert find_prepared(replace(TOY, version=2), root) is None
 
 
-def test_a_published_set_is_prepared_from_its_archive(tmp_path: Path) -> None:
+def test_a_published_set_is_prepared_from_its_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = tmp_path / "toy.zip"
     archive.write_bytes(zipped({"inner.zip": zipped(FILES)}))
     whole = prepare(TOY, archive)
     assert [r.session for r in open_prepared(whole)[1]] == ["all/set/run1.txt", "all/set/run2.txt"]
-    assert find_prepared(TOY, archive) == whole
+    with monkeypatch.context() as unopened:
+        unopened.setattr("edgeclust.har_data.members._open_archive", None)
+        assert find_prepared(TOY, archive) == whole
+        assert find_prepared(TOY, tmp_path) is None  # another place
     archive.write_bytes(zipped(FILES))
     assert find_prepared(TOY, archive) is None
+    archive.unlink()
+    with pytest.raises(
+        DataError, match=r"toy.zip: has neither set/run\*.txt nor toy.zip of 'toy-s"
+    ):
+        find_prepared(TOY, archive)
 
 
 def rewritten(folder: Path, **changes: object) -> Path:
