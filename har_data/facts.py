@@ -78,9 +78,10 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
     Returns
     -------
     facts : dict
-        As JSON has it. `minutes_by_activity` is by subject and activity; `nan_share` is of all
-        values; `n_gaps` and `measured_rate_hz`, by the median step between stamps, are None where
-        no stamps were read; `at_rest` is what `find_at_rest` returns, with its doubts.
+        As JSON has it. `minutes_by_activity` is by subject and activity; `nan_share` is the share
+        of all values, by sample and channel, that were missing before holes were bridged; `n_gaps`
+        and `measured_rate_hz`, by the median step between stamps, are None where no stamps were
+        read; `at_rest` is what `find_at_rest` returns, with its doubts.
 
     Examples
     --------
@@ -92,7 +93,6 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
     """
     card, recordings = dataset.card, dataset.recordings
     n_samples = sum(recording.signal.shape[1] for recording in recordings)
-    n_missing = sum(int(np.isnan(recording.signal).sum()) for recording in recordings)
     rate_hz = measured_rate_hz(recordings)
     return {
         "subjects": dataset.subjects,
@@ -103,7 +103,7 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
         "n_labelled": int((dataset.labels >= 0).sum()),
         "n_skipped": dataset.n_skipped,
         "n_bridged": dataset.n_bridged,
-        "nan_share": n_missing / (n_samples * len(card.channels)),
+        "nan_share": dataset.n_missing / (n_samples * len(card.channels)),
         "measured_rate_hz": None if rate_hz is None else round(rate_hz, 3),
         "n_gaps": None if rate_hz is None else repairs.get(GAPS, 0),
         "repairs": {what: count for what, count in sorted(repairs.items()) if count},

@@ -1,6 +1,7 @@
 """What was found in the files of a data set is counted as worked out by hand."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,21 @@ def test_minutes_are_those_of_each_activity_of_each_subject() -> None:
     assert (found["n_windows"], found["n_skipped"]) == (117, 3)
     unlabelled = describe_recordings(toy(labelled=False), repairs={})
     assert unlabelled["minutes_by_activity"]["9"]["unlabelled"] == 1.5
+
+
+def test_what_is_bridged_was_missing_all_the_same() -> None:
+    card, (used, *others) = CARD, toy().recordings
+    recording = replace(used)  # which has not looked for its holes
+    recording.signal[0, 100:102] = np.nan, np.inf
+    plain = WindowedDataset(card, [recording, *others])
+    bridged = WindowedDataset(card, [recording, *others], max_missing=0.3)
+    assert bridged.n_bridged == 1
+    assert np.isfinite(bridged.recordings[0].signal[:, 100:102]).all()
+    assert plain.n_missing == bridged.n_missing == 26
+    for dataset in (plain, bridged, bridged.select_recordings([0, 2])):
+        n_values = 2 * sum(r.signal.shape[1] for r in dataset.recordings)
+        assert describe_recordings(dataset, {})["nan_share"] == 26 / n_values
+    assert bridged.select_recordings([1, 2]).n_missing == 0
 
 
 def test_without_stamps_neither_rate_nor_gaps_are_known() -> None:
