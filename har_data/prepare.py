@@ -144,7 +144,10 @@ def prepare(
             try:
                 check_prepared(whole)
                 return whole
-            except DataError:
+            except DataError as error:
+                cause = error.__cause__
+                if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+                    raise  # not opened is not damaged: nothing is thrown away
                 logger.warning("%s: was damaged and is made anew", whole)
                 shutil.rmtree(whole)
         unfinished = place / f"{contents.key}.unfinished"

@@ -132,7 +132,7 @@ def write_prepared(card: Card, recordings: Iterable[Recording], folder: Path) ->
 def open_prepared(
     folder: Path, repairs: Counter[str] | None = None
 ) -> tuple[Card, list[Recording]]:
-    """Open prepared recordings in milliseconds, whatever their size.
+    """Open prepared recordings by their header alone; signals and labels are read when used.
 
     Checked are the header by its checksum and the parts by their sizes; `check_prepared` reads
     every byte.

@@ -150,8 +150,11 @@ def test_a_part_that_the_system_does_not_open_is_named(folder: Path) -> None:
     try:
         with pytest.raises(DataError, match=r"000\d.bin: cannot be opened: Too many open files"):
             open_prepared(whole)
+        with pytest.raises(DataError, match=r"000\d.bin: cannot be opened: Too many open files"):
+            prepare(folder)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    check_prepared(whole)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
