@@ -172,7 +172,7 @@ def measure_prepare(arguments: argparse.Namespace) -> list[str]:
 
 
 def measure_open(arguments: argparse.Namespace) -> list[str]:
-    """Time to open prepared recordings, and to cut them into windows of 128, stride 64."""
+    """CPU time to open one prepared file of equal recordings, and to cut them into windows."""
     import numpy as np
 
     from edgeclust import Card, Channel, WindowedDataset

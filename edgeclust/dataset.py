@@ -181,17 +181,20 @@ class WindowedDataset:
         length = self.card.window
         most = int(max_missing * length + 1e-9)  # 0.29 of 100 are 29
         self.recordings: Sequence[Recording] = []
-        kept, shares, skipped = [], [], []
+        kept, shares, skipped, filled = [], [], [], []
         for recording in recordings:
             check_recording(recording, self.card)
             starts = window_starts(recording.signal.shape[1], length, self.card.stride)
             bridged, n_missing, n_lost = _bridge(recording, starts, length, most)
             usable = (n_lost == 0) & (n_missing <= most)
             self.recordings.append(bridged)
+            filled.append(
+                0 if bridged is recording else _n_missing(recording) - _n_missing(bridged)
+            )
             kept.append(starts[usable])
             shares.append((n_missing[usable] / float(length)).astype(np.float32))
             skipped.append(np.count_nonzero(~usable))
-        self._skipped = np.array(skipped, np.intp)
+        self._skipped, self._filled = np.array(skipped, np.intp), np.array(filled, np.intp)
         if not any(len(starts) for starts in kept):
             raise DataError(self._why_empty())
         self.missing_shares = np.concatenate(shares)
@@ -217,6 +220,14 @@ class WindowedDataset:
     def n_bridged(self) -> int:
         """Windows that hold bridged samples."""
         return int(np.count_nonzero(self.missing_shares))
+
+    @property
+    def n_missing(self) -> int:
+        """Values of the recordings as given, by sample and channel, that are NaN or infinite.
+
+        Of recordings that know their `holes`, nothing else is read.
+        """
+        return int(self._filled.sum()) + sum(map(_n_missing, self.recordings))
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:
@@ -310,7 +321,7 @@ class WindowedDataset:
         part = copy(self)
         vars(part).pop("_rows", None)
         part.recordings = [self.recordings[i] for i in recordings]
-        part._skipped = self._skipped[recordings]
+        part._skipped, part._filled = self._skipped[recordings], self._filled[recordings]
         mine = np.flatnonzero(np.isin(self.recording_indices, recordings))
         if not len(mine):
             raise DataError(part._why_empty())
@@ -494,6 +505,11 @@ def _bridge(
         for found in (missing, lost)
     )
     return recording, n_missing, n_lost
+
+
+def _n_missing(recording: Recording) -> int:
+    """Count the values that are NaN or infinite."""
+    return int(np.count_nonzero(~np.isfinite(recording.signal[:, _missing(recording)])))
 
 
 def _missing(recording: Recording) -> NDArray[np.intp]:

@@ -96,6 +96,29 @@ def anti_alias_filter(up: int, down: int) -> NDArray[np.float64]:
     return scaled
 
 
+def filter_reach(up: int, down: int) -> int:
+    """Return how far a missing sample spreads, in streams and in recordings alike.
+
+    Parameters
+    ----------
+    up, down : int
+        As `rate_ratio` returns them.
+
+    Returns
+    -------
+    reach : int
+        Sample i that comes out is missing where one of those that go in from
+        ``i * down // up - reach`` to ``i * down // up + reach`` is. The filter uses no others.
+
+    Examples
+    --------
+    >>> from edgeclust.resampling import filter_reach
+    >>> filter_reach(1, 2), filter_reach(8, 5), filter_reach(1, 1)
+    (32, 16, 0)
+    """
+    return 0 if up == down else -(-LOBES * max(up, down) // up)
+
+
 class StreamResampler:
     """Bring a stream to another rate as its samples arrive, in fixed memory.
 
@@ -152,7 +175,7 @@ class StreamResampler:
         self.up, self.down = rate_ratio(from_hz, to_hz)
         self.n_channels = n_channels
         taps = anti_alias_filter(self.up, self.down) if self.up != self.down else np.ones(1)
-        self._reach = -(-(len(taps) // 2) // self.up)  # samples that go in, to either side
+        self._reach = filter_reach(self.up, self.down)
         self.step_s = self.down / (self.up * from_hz)
         self.delay_s = self._reach / from_hz
         self._taps = (
@@ -168,8 +191,8 @@ class StreamResampler:
         Parameters
         ----------
         samples : float array of shape (n_samples, n_channels)
-            Any number of samples, none included. NaN or infinity spreads over the length of the
-            filter. Not modified.
+            Any number of samples, none included. NaN or infinity spreads as `filter_reach` says.
+            Not modified.
 
         Returns
         -------

@@ -1,5 +1,6 @@
 """What is known of a data set, and what was found in its files."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -77,9 +78,10 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
     Returns
     -------
     facts : dict
-        As JSON has it. `minutes_by_activity` is by subject and activity; `nan_share` is of all
-        values; `n_gaps` and `measured_rate_hz`, by the median step between stamps, are None where
-        no stamps were read; `at_rest` is what `find_at_rest` returns, with its doubts.
+        As JSON has it. `minutes_by_activity` is by subject and activity; `nan_share` is the share
+        of all values, by sample and channel, that were missing before holes were bridged; `n_gaps`
+        and `measured_rate_hz`, by the median step between stamps, are None where no stamps were
+        read; `at_rest` is what `find_at_rest` returns, with its doubts.
 
     Examples
     --------
@@ -91,7 +93,6 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
     """
     card, recordings = dataset.card, dataset.recordings
     n_samples = sum(recording.signal.shape[1] for recording in recordings)
-    n_missing = sum(int(np.isnan(recording.signal).sum()) for recording in recordings)
     rate_hz = measured_rate_hz(recordings)
     return {
         "subjects": dataset.subjects,
@@ -102,7 +103,7 @@ def describe_recordings(dataset: WindowedDataset, repairs: Mapping[str, int]) ->
         "n_labelled": int((dataset.labels >= 0).sum()),
         "n_skipped": dataset.n_skipped,
         "n_bridged": dataset.n_bridged,
-        "nan_share": n_missing / (n_samples * len(card.channels)),
+        "nan_share": dataset.n_missing / (n_samples * len(card.channels)),
         "measured_rate_hz": None if rate_hz is None else round(rate_hz, 3),
         "n_gaps": None if rate_hz is None else repairs.get(GAPS, 0),
         "repairs": {what: count for what, count in sorted(repairs.items()) if count},
@@ -154,8 +155,8 @@ def measured_rate_hz(recordings: Sequence[Recording]) -> float | None:
     Parameters
     ----------
     recordings : sequence of Recording
-        Of each the median step is known where it is a `StampedRecording`; it counts as often as
-        it has samples.
+        Of each the median step is known where it is a `StampedRecording` of more than one stamp;
+        it counts as often as it has samples.
 
     Examples
     --------
@@ -169,7 +170,7 @@ def measured_rate_hz(recordings: Sequence[Recording]) -> float | None:
     """
     steps = Counter[float]()
     for recording in recordings:
-        if isinstance(recording, StampedRecording):
+        if isinstance(recording, StampedRecording) and math.isfinite(recording.step_s):
             steps[recording.step_s] += recording.signal.shape[1]
     if not steps:
         return None

@@ -123,9 +123,33 @@ def find_members(
     DataError
         If neither is there, or the archive is damaged, holds other data, or is not safe to read.
     """
-    folder = default_root(name) if root is None else root
+    place = _look(name, root, marker, archives)
     with ExitStack() as opened:
-        yield _look(name, folder, marker, archives, opened)
+        if place.is_dir():
+            paths = [path for path in place.rglob("*") if path.is_file()]
+            names = [path.relative_to(place).as_posix() for path in paths]
+            yield Members(str(place), _kept(names), partial(_open_in, place))
+        else:
+            yield _open_archive(place, marker, opened)
+
+
+def find_archive(
+    name: str, root: Path | None, marker: str, archives: tuple[str, ...]
+) -> Path | None:
+    """Return the archive that `find_members` would open, unopened; None where it is a folder.
+
+    Parameters
+    ----------
+    name, root, marker, archives
+        As of `find_members`.
+
+    Raises
+    ------
+    DataError
+        If neither is there.
+    """
+    place = _look(name, root, marker, archives)
+    return None if place.is_dir() else place
 
 
 def is_there(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) -> bool:
@@ -146,22 +170,20 @@ def is_there(name: str, root: Path | None, marker: str, archives: tuple[str, ...
     )
 
 
-def _look(
-    name: str, folder: Path, marker: str, archives: tuple[str, ...], opened: ExitStack
-) -> Members:
-    """Look for the files where they may lie."""
+def _look(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) -> Path:
+    """Find the archive, or the folder of unpacked files, by names alone."""
+    folder = default_root(name) if root is None else root
     if folder.is_file():
-        return _open_archive(folder, marker, opened)
+        return folder
     for place in (folder, folder / name):
         if not place.is_dir():
             continue
-        paths = [path for path in place.rglob("*") if path.is_file()]
-        names = [path.relative_to(place).as_posix() for path in paths]
-        if any(_ends_in(path, marker) for path in names):
-            return Members(str(place), _kept(names), partial(_open_in, place))
+        found = (path for path in place.rglob("*") if path.is_file())
+        if any(_ends_in(path.relative_to(place).as_posix(), marker) for path in found):
+            return place
         for archive in archives:
             if (place / archive).is_file():
-                return _open_archive(place / archive, marker, opened)
+                return place / archive
     raise DataError(
         f"{folder}: has neither {marker} nor {' nor '.join(archives)} of {name!r}: name the "
         "folder of the official files, or the archive, with --root"

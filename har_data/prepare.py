@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -51,6 +52,9 @@ FOLDER_VERSION = 1
 PART_BYTES = 1 << 25
 """Bytes of files that are read before another part is begun: what is lost when one is cut off."""
 
+MOST_PARTS = 200
+"""A mapped part keeps a file descriptor, of which a process may often have no more than 1024."""
+
 LOCK, DONE = "lock", "done.jsonl"
 
 OnPart = Callable[[int, int], None]
@@ -84,10 +88,12 @@ class _Contents:
     read: Callable[[slice, Counter[str]], Iterator[Recording]]
 
     def parts(self) -> list[slice]:
-        """Return runs of files that make a part each."""
+        """Return runs of files that make a part each, `MOST_PARTS` at most."""
+        # Two neighbours hold more than `most` together, or they were one.
+        most = max(PART_BYTES, 2 * sum(self.sizes) // MOST_PARTS)
         starts, size = [0], 0
         for position, bytes_ in enumerate(self.sizes):
-            if size and size + bytes_ > PART_BYTES:
+            if size and size + bytes_ > most:
                 starts.append(position)
                 size = 0
             size += bytes_
@@ -138,7 +144,10 @@ def prepare(
             try:
                 check_prepared(whole)
                 return whole
-            except DataError:
+            except DataError as error:
+                cause = error.__cause__
+                if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+                    raise  # not opened is not damaged: nothing is thrown away
                 logger.warning("%s: was damaged and is made anew", whole)
                 shutil.rmtree(whole)
         unfinished = place / f"{contents.key}.unfinished"
@@ -150,12 +159,11 @@ def prepare(
         on_part(_n_bytes(contents, done), sum(contents.sizes))
         for number, part in _write_parts(what, root, contents, unfinished, done, jobs):
             done[number] = part
-            with errors_say(unfinished), (unfinished / DONE).open("a") as journal:
-                journal.write(json.dumps([number, part]) + "\n")
+            with errors_say(unfinished), (unfinished / DONE).open("ab") as journal:
+                journal.write(_journal_line(number, part))
             on_part(_n_bytes(contents, done), sum(contents.sizes))
-        with _open_contents(what, root) as again:
-            if again.key != contents.key:
-                raise DataError(f"{contents.where}: changed while it was read: prepare it again")
+        if _find_key(what, root) != contents.key:
+            raise DataError(f"{contents.where}: changed while it was read: prepare it again")
         parts = [part for _, part in sorted(done.items())]
         repairs = sum((Counter(part.pop("repairs")) for part in parts), Counter[str]())
         write_header(unfinished, contents.card, parts, repairs)
@@ -184,9 +192,16 @@ def find_prepared(what: What, root: Path | None = None) -> Path | None:
     place = _place(what, root)
     if not place.is_dir():
         return None
-    with _open_contents(what, root) as contents:
-        whole = place / contents.key
+    whole = place / _find_key(what, root)
     return whole if whole.is_dir() else None
+
+
+def _find_key(what: What, root: Path | None) -> str:
+    """Return the key of the files as they are now; an archive is not opened."""
+    if isinstance(what, Source) and (archive := what.archive(root)):
+        return _key(what.version, what.card, [_stamp(archive)])
+    with _open_contents(what, root) as contents:
+        return contents.key
 
 
 def _place(what: What, root: Path | None) -> Path:
@@ -222,19 +237,23 @@ def _open_contents(what: What, root: Path | None) -> Iterator[_Contents]:
     if not isinstance(what, Source):
         yield _contents_of_folder(what)
         return
+    archive = what.archive(root)
+    stamp = archive and _stamp(archive)
     with what.open(root) as members:
         paths = what.paths(members)
-        archive, names = _files_of(what, members, paths)
-        files = [_stamp(archive / name) for name in names]
-        if archive.is_dir():
-            sizes = [(archive / path).stat().st_size for path in paths]
-        else:  # what its files take there is not known to all kinds of archives
-            sizes = [max(1, archive.stat().st_size // len(paths))] * len(paths)
+        if stamp:  # what its files take there is not known to all kinds of archives
+            files: list[Any] = [stamp]
+            sizes = [max(1, stamp[1] // len(paths))] * len(paths)
+        else:
+            folder = Path(members.where)
+            names = _files_of(what, members, paths)
+            files = [*paths, *(_stamp(folder / name) for name in names)]
+            sizes = [(folder / path).stat().st_size for path in paths]
 
         def read(part: slice, repairs: Counter[str]) -> Iterator[Recording]:
             return what.read(members, paths[part], repairs)
 
-        key = _key(what.version, what.card, [*paths, *files])
+        key = _key(what.version, what.card, files)
         yield _Contents(what.card, members.where, key, sizes, read)
 
 
@@ -258,15 +277,11 @@ def _contents_of_folder(folder: Path) -> _Contents:
     return _Contents(card, str(folder), _key(FOLDER_VERSION, card, stamps), sizes, read)
 
 
-def _files_of(source: Source, members: Members, paths: list[str]) -> tuple[Path, list[str]]:
-    """Return the folder, and the files there that recordings may depend on; or the archive."""
-    where = Path(members.where)
-    if not where.is_dir():
-        # Of an archive within another the path goes on into it.
-        return next(path for path in (where, *where.parents) if path.is_file()), [""]
+def _files_of(source: Source, members: Members, paths: list[str]) -> list[str]:
+    """Return the files of a folder that recordings may depend on."""
     depth = source.pattern.count("/") + 1
     above = commonpath(["/" + "/".join(path.split("/")[:-depth]) for path in paths]).rstrip("/")
-    return where, [name for name in members.names if f"/{name}".startswith(f"{above}/")]
+    return [name for name in members.names if f"/{name}".startswith(f"{above}/")]
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
@@ -287,19 +302,28 @@ def _n_bytes(contents: _Contents, done: dict[int, Any]) -> int:
     return sum(sum(contents.sizes[parts[number]]) for number in done)
 
 
+def _journal_line(number: int, part: dict[str, Any]) -> bytes:
+    """Return what a journal says of a part that is finished.
+
+    A checksum stands before it. It begins on a line of its own, even behind one that was cut.
+    """
+    text = json.dumps([number, part]).encode()
+    return b"\n%08x %b\n" % (zlib.crc32(text), text)
+
+
 def _read_done(folder: Path, contents: _Contents) -> dict[int, dict[str, Any]]:
     """Return the parts that were finished before and are whole."""
     done: dict[int, dict[str, Any]] = {}
     try:
-        lines = (folder / DONE).read_text().splitlines()
+        lines = (folder / DONE).read_bytes().split(b"\n")
     except FileNotFoundError:
         return done
     n_parts = len(contents.parts())
     for line in lines:
-        try:
-            number, part = json.loads(line)
-        except ValueError:  # cut when the process was killed
+        checksum, _, text = line.partition(b" ")
+        if checksum != b"%08x" % zlib.crc32(text):  # cut when the process was killed, or damaged
             continue
+        number, part = json.loads(text)
         if number < n_parts and is_whole(part_path(folder, number), part):
             done[number] = part
     return done

@@ -132,7 +132,7 @@ def write_prepared(card: Card, recordings: Iterable[Recording], folder: Path) ->
 def open_prepared(
     folder: Path, repairs: Counter[str] | None = None
 ) -> tuple[Card, list[Recording]]:
-    """Open prepared recordings in milliseconds, whatever their size.
+    """Open prepared recordings by their header alone; signals and labels are read when used.
 
     Checked are the header by its checksum and the parts by their sizes; `check_prepared` reads
     every byte.
@@ -207,7 +207,7 @@ def is_whole(path: Path, part: Mapping[str, Any]) -> bool:
             while piece := stream.read(CHUNK):
                 checksum = zlib.crc32(piece, checksum)
                 size += len(piece)
-    except FileNotFoundError:
+    except OSError:
         return False
     return (checksum, size) == (part["crc32"], part["size"])
 
@@ -259,8 +259,8 @@ def _read_header(folder: Path) -> tuple[Card, list[dict[str, Any]], dict[str, in
         repairs = {str(what): int(count) for what, count in content["repairs"].items()}
         parts = [dict(part) for part in content["parts"]]
         return Card.from_json(content["card"], str(path)), parts, repairs
-    except FileNotFoundError as error:
-        raise _damaged(path, "is not there") from error
+    except OSError as error:
+        raise _cannot_open(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
 
@@ -291,8 +291,8 @@ def _map_part(path: Path, part: Mapping[str, Any], n_channels: int) -> list[Reco
             recording = Recording(*parts) if step_s is None else StampedRecording(*parts, step_s)
             vars(recording).update(label_runs=runs, holes=holes)
             recordings.append(recording)
-    except FileNotFoundError as error:
-        raise _damaged(path, "is not there") from error
+    except OSError as error:
+        raise _cannot_open(path, error) from error
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise error if isinstance(error, DataError) else _damaged(path, str(error)) from error
     return recordings
@@ -304,6 +304,13 @@ def _map(path: Path, size: int) -> NDArray[np.uint8]:
         return np.empty(0, np.uint8)
     with path.open("rb") as stream:
         return np.frombuffer(mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ), np.uint8)
+
+
+def _cannot_open(path: Path, error: OSError) -> DataError:
+    """Return the error of a file that is not there, or that the system does not open."""
+    if isinstance(error, FileNotFoundError):
+        return _damaged(path, "is not there")
+    return DataError(f"{path}: cannot be opened: {error.strerror or error}")
 
 
 def _damaged(path: Path, why: str) -> DataError:

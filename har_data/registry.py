@@ -148,7 +148,7 @@ def prepare_data(
     jobs: int = 1,
     on_part: OnPart = lambda n_done, n_all: None,
 ) -> Path:
-    """Prepare data once, so that `open_dataset` opens them in milliseconds whatever their size.
+    """Prepare data once, so that `open_dataset` need not read them.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgeclust.card import AnyCard, Card
 from edgeclust.dataset import Recording
-from edgeclust.har_data.members import Members, find_members, is_there
+from edgeclust.har_data.members import Members, find_archive, find_members, is_there
 from edgeclust.har_data.official import look_for
 from edgeclust.images import ArrayDataset
 
@@ -75,6 +75,16 @@ class Source:
             If they are not there, or the archive cannot be read.
         """
         return find_members(self.folder or self.card.name, root, self.pattern, self.archives)
+
+    def archive(self, root: Path | None = None) -> Path | None:
+        """Return the archive that `open` would look into; None where the files are unpacked.
+
+        Raises
+        ------
+        DataError
+            If neither is there.
+        """
+        return find_archive(self.folder or self.card.name, root, self.pattern, self.archives)
 
     def is_here(self, root: Path | None = None) -> bool:
         """Tell whether there is something to read, by its names alone."""

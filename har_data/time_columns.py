@@ -1,5 +1,6 @@
 """Time columns: seconds, epochs, and dates with zones, turned into seconds from the first."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
-from edgeclust.har_data.timeline import MOST_GAP_S
-from edgeclust.samples import RATE_TOLERANCE
+from edgeclust.har_data.timeline import MOST_GAP_S, is_near, shown_rates
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 """Parts of a second that a number may count."""
@@ -104,18 +104,13 @@ def check_clock(times: NDArray[np.float64], rate_hz: float, kind: str | None, wh
     edgeclust.errors.DataError: walk.csv: its time stamps show 0.025 Hz, 25 Hz is expected: they \
 look like ms, so say "time": "ms" in dataset.json
     """
-    steps = np.diff(np.unique(times))
-    if not len(steps):
-        return
-    shown = 1 / float(np.median(steps))
-    within = steps[steps <= longest_gap(rate_hz)]
-    mean = 1 / float(within.mean()) if len(within) else shown
-    if _near(shown, rate_hz) or _near(mean, rate_hz):
+    shown, mean = shown_rates(times, longest_gap(rate_hz))
+    if math.isnan(shown) or is_near(shown, rate_hz) or is_near(mean, rate_hz):
         return
     said = f"{where}: its time stamps show {shown:.4g} Hz, {rate_hz:g} Hz is expected"
     if kind != ISO:
         for other, parts in UNITS.items():
-            if _near(shown * parts / UNITS[kind or "s"], rate_hz):
+            if is_near(shown * parts / UNITS[kind or "s"], rate_hz):
                 raise DataError(
                     f'{said}: they look like {other}, so say "time": "{other}" in dataset.json'
                 )
@@ -148,11 +143,6 @@ def _from_numbers(numbers: NDArray[Any], parts: int, place: Place) -> NDArray[np
         numbers = numbers.astype(np.int64)  # or a step back would be a giant one forward
     elapsed: NDArray[np.float64] = (numbers - numbers[:1]) / parts
     return elapsed.astype(np.float64)
-
-
-def _near(found_hz: float, rate_hz: float) -> bool:
-    """Tell whether a rate is as expected, to the tenth that resampling makes up for."""
-    return abs(rate_hz / found_hz - 1) <= RATE_TOLERANCE
 
 
 def _from_texts(texts: "pd.Series[str]", kind: str | None, place: Place) -> "pd.Series[Any]":

@@ -1,5 +1,6 @@
 """Samples with time stamps brought to a steady clock: repaired, cut at gaps, resampled."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from edgeclust.resampling import anti_alias_filter, rate_ratio
+from edgeclust.resampling import anti_alias_filter, filter_reach, rate_ratio
+from edgeclust.samples import RATE_TOLERANCE
 
 MOST_GAP_S = 1.0
 """Seconds without a sample that cut a recording in two, unless a reader says otherwise."""
@@ -93,6 +95,11 @@ def to_steady_rate(
         Of two samples at least.
     repairs : Repairs
 
+    Raises
+    ------
+    DataError
+        If stamps show more than a hundred times the rate.
+
     Examples
     --------
     >>> import numpy as np
@@ -106,6 +113,8 @@ def to_steady_rate(
     Repairs(n_repeated=1, n_out_of_order=1, n_gaps=1, n_lonely=0)
     """
     cuts = np.flatnonzero(np.abs(np.diff(times)) > most_gap_s) + 1
+    usual_hz, mean_hz = shown_rates(times, most_gap_s)
+    in_bursts = is_near(mean_hz, rate_hz) and not is_near(usual_hz, rate_hz)
     stretches, n_repeated, n_out_of_order, n_lonely = [], 0, 0, 0
     for start, stop in pairwise([0, *cuts.tolist(), len(times)]):
         own = times[start:stop]
@@ -114,10 +123,50 @@ def to_steady_rate(
         order = order[np.diff(times[order], prepend=-np.inf) > 0]
         n_repeated += stop - start - len(order)
         if len(order) > 1:
-            stretches.append(_resample(times[order], samples[order], labels[order], rate_hz))
+            own = times[order]
+            own_hz = rate_hz if in_bursts else 1 / float(np.median(np.diff(own)))
+            stretches.append(_resample(own, samples[order], labels[order], own_hz, rate_hz))
         else:
             n_lonely += len(order)
     return stretches, Repairs(n_repeated, n_out_of_order, len(cuts), n_lonely)
+
+
+def shown_rates(times: NDArray[np.float64], most_gap_s: float) -> tuple[float, float]:
+    """Return the rates that stamps show, by their usual step and by the mean one.
+
+    Parameters
+    ----------
+    times : float64 array of shape (n_samples,)
+        Seconds, in any order.
+    most_gap_s : float
+        The mean is of the steps up to this.
+
+    Returns
+    -------
+    usual_hz, mean_hz : float
+        The same where no step is short enough; NaN where there is no step at all.
+
+    Examples
+    --------
+    Five samples in every tenth of a second, which come as a packet:
+
+    >>> import numpy as np
+    >>> from edgeclust.har_data.timeline import shown_rates
+    >>> times = np.add.outer(np.arange(100) / 10, np.arange(5) * 1e-6).ravel()
+    >>> [round(rate) for rate in shown_rates(times, most_gap_s=1.0)]
+    [1000000, 50]
+    """
+    steps = np.diff(np.unique(times))
+    if not len(steps):
+        return math.nan, math.nan
+    usual_hz = 1 / float(np.median(steps))
+    within = steps[steps <= most_gap_s]
+    return usual_hz, 1 / float(within.mean()) if len(within) else usual_hz
+
+
+def is_near(found_hz: float, rate_hz: float) -> bool:
+    """Tell whether a rate is as expected, to the tenth that resampling makes up for."""
+    return abs(rate_hz / found_hz - 1) <= RATE_TOLERANCE
 
 
 def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:
@@ -152,19 +201,20 @@ def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:
 def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray[np.float64]:
     """Resample steady samples; what the lower rate cannot hold is filtered out.
 
-    The device does the same to a stream: `edgeclust.resampling.StreamResampler`, same filter.
+    The device does the same to a stream: `edgeclust.resampling.StreamResampler`, same filter and
+    the same samples missing.
 
     Parameters
     ----------
     samples : float64 array of shape (n_samples, n_channels)
-        Not modified. A NaN spreads over the filter's length, 16 samples of the lower rate.
+        Not modified. NaN or infinity spreads as `edgeclust.resampling.filter_reach` says.
     from_hz, to_hz : float
         Rates, above 0, within a factor of 100 of each other.
 
     Returns
     -------
     samples : float64 array of shape (n_new, n_channels)
-        The first is of the same time as the first that was given.
+        The first is of the same time as the first that was given. NaN where one is missing.
 
     Raises
     ------
@@ -182,9 +232,15 @@ def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> N
     if up == down:
         return samples
     taps = anti_alias_filter(up, down) / up  # scipy multiplies by it
+    missing = ~np.isfinite(samples)
     resampled: NDArray[np.float64] = resample_poly(
-        samples, up, down, axis=0, window=taps, padtype="edge"
+        np.where(missing, 0.0, samples), up, down, axis=0, window=taps, padtype="edge"
     )
+    if missing.any():
+        nearest, reach = np.arange(len(resampled)) * down // up, filter_reach(up, down)
+        n_missing = np.pad(np.cumsum(missing, axis=0), ((1, 0), (0, 0)))
+        before = n_missing[np.maximum(nearest - reach, 0)]
+        resampled[n_missing[np.minimum(nearest + reach + 1, len(samples))] > before] = np.nan
     return resampled
 
 
@@ -192,14 +248,15 @@ def _resample(
     times: NDArray[np.float64],
     samples: NDArray[np.float64],
     labels: NDArray[np.integer[Any]],
+    own_hz: float,
     rate_hz: float,
 ) -> Stretch:
-    """Bring one stretch, its stamps rising, to a rate."""
+    """Bring one stretch, its stamps rising and of about some rate, to another."""
     if is_steady(times, rate_hz):
         return Stretch(float(times[0]), samples, labels)
     # To a steady clock of about the sensor's own rate first, where that is higher.
-    own_hz = max(rate_hz, 1 / float(np.median(np.diff(times))))
     own_hz = rate_hz if own_hz < (1 + JITTER) * rate_hz else own_hz
+    rate_ratio(own_hz, rate_hz)  # refused before there is a clock of so many samples
     clock = times[0] + np.arange(int((times[-1] - times[0]) * own_hz + 1e-6) + 1) / own_hz
     steady = np.stack([np.interp(clock, times, column) for column in samples.T], axis=1)
     steady = change_rate(steady, own_hz, rate_hz)

@@ -1,6 +1,7 @@
 """What was found in the files of a data set is counted as worked out by hand."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from edgeclust.har_data import READERS, open_dataset
 from edgeclust.har_data.facts import describe_card, describe_recordings, measured_rate_hz
 from edgeclust.har_data.plot import MOST_UNITS, draw_classes
 from edgeclust.har_data.selection import resample, select_channels
-from edgeclust.har_data.stamped import GAPS, Bout, steady_recordings
+from edgeclust.har_data.stamped import GAPS, Bout, StampedRecording, steady_recordings
 
 CARD = Card("toy", 10.0, (Channel("x", "g"), Channel("y", "1")), 10, 10, ("walk", "run$", "rest"))
 
@@ -44,6 +45,21 @@ def test_minutes_are_those_of_each_activity_of_each_subject() -> None:
     assert unlabelled["minutes_by_activity"]["9"]["unlabelled"] == 1.5
 
 
+def test_what_is_bridged_was_missing_all_the_same() -> None:
+    card, (used, *others) = CARD, toy().recordings
+    recording = replace(used)  # which has not looked for its holes
+    recording.signal[0, 100:102] = np.nan, np.inf
+    plain = WindowedDataset(card, [recording, *others])
+    bridged = WindowedDataset(card, [recording, *others], max_missing=0.3)
+    assert bridged.n_bridged == 1
+    assert np.isfinite(bridged.recordings[0].signal[:, 100:102]).all()
+    assert plain.n_missing == bridged.n_missing == 26
+    for dataset in (plain, bridged, bridged.select_recordings([0, 2])):
+        n_values = 2 * sum(r.signal.shape[1] for r in dataset.recordings)
+        assert describe_recordings(dataset, {})["nan_share"] == 26 / n_values
+    assert bridged.select_recordings([1, 2]).n_missing == 0
+
+
 def test_without_stamps_neither_rate_nor_gaps_are_known() -> None:
     found = describe_recordings(toy(), repairs={"lines left out": 2, "nothing": 0})
     assert (found["measured_rate_hz"], found["n_gaps"]) == (None, None)
@@ -67,6 +83,15 @@ def test_the_rate_is_that_of_the_median_step_of_the_stamps() -> None:
     card, chosen = resample(*select_channels(CARD, recordings, ["y"]), 5.0)
     assert card.rate_hz == 5
     assert measured_rate_hz(chosen) == pytest.approx(8)
+
+
+def test_a_recording_of_one_stamp_tells_no_rate() -> None:
+    signals = np.zeros((2, 1), np.float32), np.zeros((2, 3), np.float32)
+    lone, walk = (
+        StampedRecording(s, "1", "1", step_s=0.1 if s.size > 2 else np.nan) for s in signals
+    )
+    assert measured_rate_hz([lone]) is None
+    assert measured_rate_hz([lone] * 9 + [walk]) == pytest.approx(10)
 
 
 def test_a_name_says_more_than_a_card() -> None:

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from edgeclust import Card, Channel, DataError, Recording
 from edgeclust.har_data import (
@@ -127,6 +129,34 @@ def child(folder: Path, before: str = "") -> subprocess.Popen[str]:
     )
 
 
+@example([1] * 900, 1)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=900), st.integers(1, 20))
+def test_however_many_files_there_are_they_make_few_parts(sizes: list[int], most: int) -> None:
+    contents = preparing._Contents(TOY_CARD, "", "", sizes, lambda *_: iter(()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "PART_BYTES", most)
+        parts = contents.parts()
+    assert [n for part in parts for n in range(len(sizes))[part]] == [*range(len(sizes))]
+    assert len(parts) <= preparing.MOST_PARTS
+    if sum(sizes) * 2 < preparing.MOST_PARTS * most:
+        assert all(sum(sizes[part]) <= max(most, *sizes, 0) for part in parts)
+
+
+def test_a_part_that_the_system_does_not_open_is_named(folder: Path) -> None:
+    whole = prepare(folder)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    n_open = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (n_open + 2, limits[1]))
+    try:
+        with pytest.raises(DataError, match=r"000\d.bin: cannot be opened: Too many open files"):
+            open_prepared(whole)
+        with pytest.raises(DataError, match=r"000\d.bin: cannot be opened: Too many open files"):
+            prepare(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    check_prepared(whole)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_prepared_recordings_are_the_same_to_the_bit(folder: Path, jobs: int) -> None:
     card, recordings = read_recordings_folder(folder)
@@ -230,6 +260,42 @@ def test_a_part_that_was_changed_meanwhile_is_read_again(
     whole = prepare(folder)
     assert reads == ["0000.csv", "0002.csv", "0003.csv"]
     check_prepared(whole)
+
+
+def stop_before(n_parts: int) -> Callable[[int, int], None]:
+    """Stop a preparation when it has told of some parts that it finished."""
+    calls = iter(range(n_parts))
+
+    def stop(n_done: int, n_all: int) -> None:
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    "line", [b"5", b"null", b"[0, {}]", b'["a", {}]', b"[0, 3]", b"{}", b"\xff", b" ", b"", b"["]
+)
+def test_a_damaged_journal_is_left_out(folder: Path, cache: Path, line: bytes) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, on_part=stop_before(2))
+    (journal,) = cache.glob("edgeclust/prepared/*/*.unfinished/done.jsonl")
+    journal.write_bytes(line + b"\n")
+    assert_same(open_prepared(prepare(folder))[1], read_recordings_folder(folder)[1])
+
+
+def test_a_cut_record_of_the_journal_does_not_take_the_next_with_it(
+    folder: Path, cache: Path, reads: list[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, on_part=stop_before(2))
+    (journal,) = cache.glob("edgeclust/prepared/*/*.unfinished/done.jsonl")
+    with journal.open("ab") as stream:
+        stream.write(journal.read_bytes().strip()[:-9])
+    with pytest.raises(KeyboardInterrupt):
+        prepare(folder, on_part=stop_before(1))
+    prepare(folder)
+    assert reads == ["0000.csv", "0001.csv", "0002.csv", "0003.csv"]
 
 
 def test_a_full_disk_is_said_with_the_way_out(
@@ -363,14 +429,24 @@ def test_files_of_a_published_set_are_parts(
     assert find_prepared(replace(TOY, version=2), root) is None
 
 
-def test_a_published_set_is_prepared_from_its_archive(tmp_path: Path) -> None:
+def test_a_published_set_is_prepared_from_its_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     archive = tmp_path / "toy.zip"
     archive.write_bytes(zipped({"inner.zip": zipped(FILES)}))
     whole = prepare(TOY, archive)
     assert [r.session for r in open_prepared(whole)[1]] == ["all/set/run1.txt", "all/set/run2.txt"]
-    assert find_prepared(TOY, archive) == whole
+    with monkeypatch.context() as unopened:
+        unopened.setattr("edgeclust.har_data.members._open_archive", None)
+        assert find_prepared(TOY, archive) == whole
+        assert find_prepared(TOY, tmp_path) is None  # another place
     archive.write_bytes(zipped(FILES))
     assert find_prepared(TOY, archive) is None
+    archive.unlink()
+    with pytest.raises(
+        DataError, match=r"toy.zip: has neither set/run\*.txt nor toy.zip of 'toy-s"
+    ):
+        find_prepared(TOY, archive)
 
 
 def rewritten(folder: Path, **changes: object) -> Path:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeclust import DataError
 from edgeclust.har_data.timeline import Repairs, change_rate, to_steady_rate
 from edgeclust.resampling import StreamResampler
 
@@ -99,11 +100,50 @@ def test_repeated_and_swapped_stamps_are_repaired_and_counted() -> None:
     assert repairs == Repairs(n_repeated=3, n_out_of_order=1, n_gaps=0, n_lonely=0)
 
 
+def test_samples_in_bursts_come_at_their_mean_rate() -> None:
+    # Packets of 5 samples, a microsecond apart, ten times a second; and one after a gap.
+    times = np.add.outer(np.append(np.arange(200), 250) / 10, np.arange(5) * 1e-6).ravel()
+    (stretch, lone), repairs = to_steady_rate(times, times[:, None], np.arange(1005), 50.0)
+    assert repairs.n_gaps == 1
+    assert len(stretch.samples) == 996  # 19.9 s
+    np.testing.assert_allclose(stretch.samples[:, 0], np.arange(996) / 50, atol=1e-9)
+    assert len(lone.samples) == 1
+    (twice,), _ = to_steady_rate(np.arange(200) / 100, np.ones((200, 1)), np.zeros(200, int), 50.0)
+    assert len(twice.samples) == 100
+
+
+def test_stamps_of_an_absurd_rate_are_refused_before_memory_is_asked_for() -> None:
+    times = np.add.outer(np.arange(20_000) / 2, np.arange(5) * 1e-9).ravel()  # 1e13 steps
+    with pytest.raises(DataError, match=r"Hz cannot be resampled to 50 Hz: .* factor of 100"):
+        to_steady_rate(times, np.zeros((100_000, 1)), np.zeros(100_000, int), 50.0)
+
+
 def test_a_lonely_sample_is_no_stretch_and_counted() -> None:
     times = np.array([0.0, 9.0, 9.1, 20.0, 20.0])
     stretches, repairs = to_steady_rate(times, np.zeros((5, 1)), np.zeros(5, int), 10.0)
     assert [len(stretch.samples) for stretch in stretches] == [2]
     assert repairs == Repairs(n_repeated=1, n_out_of_order=0, n_gaps=2, n_lonely=2)
+
+
+RATES = [(100.0, 50.0), (64.0, 50.0), (31.25, 50.0), (20.0, 25.0), (52.1, 31.7), (50.0, 50.0)]
+
+
+@pytest.mark.parametrize("rates", [*RATES, (100.0, 1.0), (1.0, 100.0), (50.0, 50.01)])
+def test_around_what_is_missing_a_recording_and_a_stream_lose_the_same(
+    rates: tuple[float, float],
+) -> None:
+    n_samples = max(150, round(40 * rates[0] / min(rates)))
+    middle = n_samples // 2
+    places = np.r_[:10, middle - 20 : middle + 20, n_samples - 10 : n_samples]
+    whole = np.random.default_rng(0).normal(size=(n_samples, len(places)))
+    whole[places, np.arange(len(places))] = np.nan  # a channel for each place
+    whole[3, 0] = whole[70, 30] = np.inf
+    stream = StreamResampler(len(places), *rates)
+    as_it_came = np.concatenate([stream.push(whole), stream.finish()])
+    resampled = change_rate(whole, *rates)
+    np.testing.assert_array_equal(np.isfinite(resampled), np.isfinite(as_it_came))
+    kept = np.isfinite(resampled)
+    np.testing.assert_allclose(resampled[kept], as_it_came[kept], rtol=1e-9, atol=1e-12)
 
 
 @given(
