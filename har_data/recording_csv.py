@@ -138,6 +138,8 @@ def _read_quickly(text: CsvText, wanted: list[str]) -> tuple[pd.DataFrame, str]:
     Columns that hold other than numbers stay text.
     """
     names = {place: name for place, name in enumerate(text.columns) if name in wanted}
+    # Any: the stubs know columns by text alone.
+    missing: Any = {place: [""] if name == "label" else EMPTY for place, name in names.items()}
 
     def read(decimal: str) -> pd.DataFrame:
         with warnings.catch_warnings():  # of columns that are not all numbers: text, on purpose
@@ -153,9 +155,7 @@ def _read_quickly(text: CsvText, wanted: list[str]) -> tuple[pd.DataFrame, str]:
                 index_col=False,  # or a separator at the end of each line would shift the columns
                 dtype={place: object for place, name in names.items() if name == "label"},
                 keep_default_na=False,
-                na_values={
-                    place: [""] if name == "label" else EMPTY for place, name in names.items()
-                },
+                na_values=missing,
                 skip_blank_lines=len(text.columns) > 1,
                 encoding="utf-8-sig",
             )
