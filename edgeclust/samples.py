@@ -161,7 +161,7 @@ def check_rate(t: NDArray[np.float64], rate_hz: float, source: str) -> None:
     >>> check_rate(np.arange(10) / 25, 50.0, "walk.csv")
     Traceback (most recent call last):
     edgeclust.errors.DataError: walk.csv: its time stamps show 25 Hz, 50 Hz is expected: \
-resample it first (time is in seconds)
+say its rate (rate_hz) if it is so; time is in seconds
     """
     if len(t) < 2:
         return
@@ -170,7 +170,7 @@ resample it first (time is in seconds)
         rate = f"{1 / step:.4g} Hz" if step > 0 else f"a step of {step:.4g} s"
         raise DataError(
             f"{source}: its time stamps show {rate}, {rate_hz:g} Hz is expected: "
-            "resample it first (time is in seconds)"
+            "say its rate (rate_hz) if it is so; time is in seconds"
         )
 
 
