@@ -167,7 +167,7 @@ def test_sinkhorn_labels_by_the_most_likely_cluster() -> None:
 def test_no_gradient_passes_the_targets_of_sinkhorn() -> None:
     squared = torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.0, 1.5]], requires_grad=True)
     costs = costs_of(squared)
-    torch.autograd.backward(sinkhorn(costs).loss)
+    torch.autograd.backward(sinkhorn(costs, epsilon=0.5).loss)
     assert squared.grad is not None
     # Of the cross-entropy -sum q log softmax(-C) alone: (q - p) / n by each cost.
     targets = transport(costs.blocks[0], UNIFORM, epsilon=0.5).numpy()
