@@ -99,7 +99,7 @@ def find_at_rest(card: Card, recordings: Sequence[Recording]) -> list[AtRest]:
     >>> card = Card("toy", 10.0, tuple(Channel(f"a{axis}", "g") for axis in "xyz"), 2, 2)
     >>> lying = np.tile(np.float32([[0.0], [-1.0], [0.0]]), 30)
     >>> find_at_rest(card, [Recording(lying, "1", "1")])
-    [AtRest(channels=('ax', 'ay', 'az'), still_s=3, norm_g=1.0)]
+    [AtRest(channels=('ax', 'ay', 'az'), still_s=3, norm_g=1.0, unit='g')]
     """
     known = [index for index, channel in enumerate(card.channels) if channel.unit in IN_G]
     try:
