@@ -63,7 +63,7 @@ def rate_ratio(from_hz: float, to_hz: float) -> tuple[int, int]:
 def anti_alias_filter(up: int, down: int) -> NDArray[np.float64]:
     """Return the filter between two rates: one for streams and for recordings.
 
-    A sinc cut at 0.9 of the lower Nyquist frequency under a Kaiser window (beta 5): below 0.8 of
+    A sinc cut at 0.9 of the lower Nyquist frequency under a Kaiser window (beta 5): below 0.78 of
     that frequency amplitudes stay within 1 %, above it they fall by 40 dB.
 
     Parameters

@@ -11,7 +11,6 @@ gravity and temperature", Journal of Applied Physiology 117(7):738-744, 2014.
 """
 
 import warnings
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.extras import require_extra
-from edgeclust.har_data.source import warn_of_repairs
+from edgeclust.har_data.source import counted_repairs
 from edgeclust.har_data.stamped import Bout, steady_recordings
 
 READERS = {".cwa": "ReadCwa", ".bin": "ReadBin"}
@@ -136,11 +135,11 @@ def read_device(path: Path) -> DeviceData:
     )
     times = found["time"] - found["time"][0]
     bout = Bout(times, samples, np.full(len(samples), -1, np.int8), "", path.stem)
-    repairs: Counter[str] = Counter()
-    recordings: list[Recording] = [
-        replace(recording, labels=None) for recording in steady_recordings(card, [bout], repairs)
-    ]
-    warn_of_repairs(path, repairs)
+    with counted_repairs(path, None) as counted:
+        recordings: list[Recording] = [
+            replace(recording, labels=None)
+            for recording in steady_recordings(card, [bout], counted)
+        ]
     if not recordings:
         raise DataError(f"{path}: holds no two samples in a row")
     return DeviceData(

@@ -19,7 +19,7 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.recording_csv import CsvText
 from edgeclust.har_data.recording_files import FORMATS, read_content, recording_table
-from edgeclust.har_data.source import warn_of_repairs
+from edgeclust.har_data.source import counted_repairs
 from edgeclust.har_data.stamped import (
     GAPS,
     LONELY,
@@ -123,13 +123,11 @@ def read_recordings_folder(
     """
     folder_card = read_folder_card(folder)
     recordings: list[Recording] = []
-    counted: Counter[str] = Counter() if repairs is None else repairs
-    for entry in read_index(folder):
-        found, repaired = read_recording(entry, folder_card)
-        recordings += found
-        counted.update(repaired)
-    if repairs is None:
-        warn_of_repairs(folder, counted)
+    with counted_repairs(folder, repairs) as counted:
+        for entry in read_index(folder):
+            found, repaired = read_recording(entry, folder_card)
+            recordings += found
+            counted.update(repaired)
     return folder_card.card, recordings
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
-from edgeclust.har_data.source import warn_of_repairs
+from edgeclust.har_data.source import counted_repairs
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.timeline import MOST_GAP_S
 
@@ -120,11 +120,8 @@ def read_session_cache(
         *(folder, rate_hz),
     )
     bouts = _bouts(samples, sessions, channels, known)
-    counted: Counter[str] = Counter() if repairs is None else repairs
-    recordings: list[Recording] = [*steady_recordings(card, bouts, counted)]
-    if repairs is None:
-        warn_of_repairs(folder, counted)
-    return card, recordings
+    with counted_repairs(folder, repairs) as counted:
+        return card, [*steady_recordings(card, bouts, counted)]
 
 
 def _read_csv(path: Path, columns: list[str]) -> pd.DataFrame:

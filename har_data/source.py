@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,12 +122,8 @@ class Source:
         DataError
             If the files are not there, or are other than the official ones.
         """
-        counted: Counter[str] = Counter() if repairs is None else repairs
-        with self.open(root) as members:
-            recordings = list(self.read(members, self.paths(members), counted))
-            if repairs is None:
-                warn_of_repairs(members.where, counted)
-        return recordings
+        with self.open(root) as members, counted_repairs(members.where, repairs) as counted:
+            return list(self.read(members, self.paths(members), counted))
 
 
 @dataclass(frozen=True)
@@ -164,6 +160,28 @@ class WholeSet:
         """Tell whether all files are there, by their names alone."""
         folder = self.folder or self.card.name
         return all(look_for(folder, root, *candidates) for candidates in self.files)
+
+
+@contextmanager
+def counted_repairs(where: str | Path, repairs: Counter[str] | None) -> Iterator[Counter[str]]:
+    """Count what is repaired while data are read, and warn of it where nobody asked for the count.
+
+    Parameters
+    ----------
+    where : str or Path
+        The folder, archive or file.
+    repairs : Counter or None
+        Whose count it is; None to warn in one line when all is read.
+
+    Yields
+    ------
+    counted : Counter
+        To add to.
+    """
+    counted: Counter[str] = Counter() if repairs is None else repairs
+    yield counted
+    if repairs is None:
+        warn_of_repairs(where, counted)
 
 
 def warn_of_repairs(where: str | Path, repairs: Mapping[str, int]) -> None:
