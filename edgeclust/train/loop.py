@@ -122,6 +122,9 @@ def train(
     otherwise, anew for each subject in it, so that no cluster can hold one wearer instead of one
     activity.
 
+    From the half of its epochs on, a cluster that an epoch has left empty starts anew at a window
+    of the largest, under ``hard`` with a calibrated sigma and a prior that is not learnt.
+
     Restarts are a tournament: all train for half of the epochs, the better half of them for
     another quarter, the half of those to the end, and the best is kept: that with the fewest empty
     clusters, and among equals that of the lowest `criterion` less the `agreement` of its labels
@@ -280,6 +283,11 @@ class _Training:
         seed = int(self.rng.integers(2**63))
         self.trainer = Trainer(dataset, config, seed, aligned)
         self.reports: list[EpochReport] = []
+        # A fixed sigma and a learned prior may say that fewer clusters are right; rivals collapse.
+        self.fills_all = (config.method, config.sigma) == (
+            "hard",
+            None,
+        ) and config.prior != "learned"
 
     @property
     def n_epochs(self) -> int:
@@ -311,6 +319,8 @@ class _Training:
         self.embedding = embed(self.trainer.encoder, dataset)
         cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
         self.labels = cost.argmin(axis=1)
+        if self.fills_all and n_epochs / 2 <= epoch < n_epochs:
+            self._reseat_empty()
         self.reports.append(
             EpochReport(
                 restart=self.restart,
@@ -331,3 +341,17 @@ class _Training:
                 prior=self.trainer.learned_prior,
             )
         )
+
+    def _reseat_empty(self) -> None:
+        """Give each cluster that no window is nearest to a window of the largest as its centre.
+
+        Without it, one or two of many clusters stay squeezed between their neighbours for good.
+        In the first half of a training the price of the counts still fills them, and better.
+        """
+        sizes = np.bincount(self.labels, minlength=self.clusters.n_clusters)
+        empty = np.flatnonzero(sizes == 0)
+        largest = np.resize(
+            np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)], len(empty)
+        )
+        seats = [self.rng.choice(np.flatnonzero(self.labels == cluster)) for cluster in largest]
+        self.trainer.reseat(empty, self.embedding[seats])

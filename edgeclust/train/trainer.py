@@ -140,6 +140,19 @@ class Trainer:
             self.log_prior = self.prior.update(cost.argmin(axis=1))
         return loss.item(), penalty
 
+    def reseat(self, empty: NDArray[np.intp], seats: NDArray[np.float32]) -> None:
+        """Move the centroids of clusters that no window is nearest to.
+
+        Parameters
+        ----------
+        empty : intp array of shape (n_empty,)
+            Indices of the clusters.
+        seats : float32 array of shape (n_empty, n_features)
+            Where their centroids go.
+        """
+        with torch.no_grad():
+            self.centroids[torch.from_numpy(empty)] = torch.from_numpy(seats).to(self.device)
+
     @property
     def learned_prior(self) -> list[float] | None:
         """Expected share of each cluster as it is now, where it is learnt."""

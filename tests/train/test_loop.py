@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score
 
 from edgeclust import Channel, ConfigError, Recording, WindowedDataset
-from edgeclust.train import EpochReport, TrainConfig, evaluate, train
+from edgeclust.train import EpochReport, TrainConfig, evaluate, loop, train
 from edgeclust.train.batches import n_batches
 
 from toy import TOY_CARD, toy_recordings
@@ -141,6 +141,19 @@ def test_nearest_centroid_alone_collapses_where_hard_does_not(
     hard = train(toy_dataset, QUICK).reports[-1].metrics["clusters_used"]
     none = train(toy_dataset, replace(QUICK, method="none")).reports[-1].metrics["clusters_used"]
     assert none < hard == 3
+
+
+def test_of_many_clusters_none_stays_empty(
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(QUICK, n_clusters=20, batch_size=64, seed=1)
+    result = train(toy_dataset, config)
+    assert result.reports[-1].metrics["clusters_used"] == 20
+    # A fixed sigma is the user's word on how many there are, so nothing is moved.
+    monkeypatch.setattr(loop.Trainer, "reseat", None)
+    assert train(toy_dataset, replace(config, sigma=1e-3)).reports[-1].metrics["clusters_used"] < 20
+    with pytest.raises(TypeError):
+        train(toy_dataset, config)
 
 
 def test_training_stops_when_asked_to(toy_dataset: WindowedDataset) -> None:
