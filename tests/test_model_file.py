@@ -124,7 +124,7 @@ def test_the_writer_is_held_to_the_same_schema() -> None:
     with pytest.raises(ModelFileError, match=r"data should be a text, got 'a\\nb'"):
         replace(METADATA, data="a\nb")
     with pytest.raises(ModelFileError, match=r"centroids should be a table of finite numbers"):
-        replace(METADATA, centroids=np.float32([[np.nan, 0], [0, 0]]))
+        replace(METADATA, centroids=np.full((2, 2), np.nan, np.float32))
 
 
 def test_a_newer_version_names_the_edgeclust_it_needs() -> None:
