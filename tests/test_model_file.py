@@ -140,6 +140,11 @@ def test_keys_of_other_versions_and_unknown_keys_are_ignored() -> None:
     assert ModelMetadata.from_json(json.dumps(content)).to_json() == METADATA.to_json()
 
 
+def test_metadata_beyond_measure_are_not_parsed() -> None:
+    with pytest.raises(ModelFileError, match="has 4194305 characters, 4194304 at most are read"):
+        ModelMetadata.from_json(" " * (2**22 + 1))
+
+
 @pytest.mark.parametrize("depth", [100, 100_000])
 def test_deep_json_is_refused(depth: int) -> None:
     with pytest.raises(ModelFileError, match="its metadata"):
