@@ -22,6 +22,7 @@ from edgeclust.console import (
     print_json,
     print_rows,
     remark,
+    say_warnings,
     stop_on_signal,
     training_progress,
 )
@@ -44,6 +45,7 @@ from edgeclust.options import (
     parse_sigma,
 )
 from edgeclust.samples import read_samples
+from edgeclust.state_commands import state_app
 
 if TYPE_CHECKING:
     from edgeclust.train import Run, TrainedModel
@@ -56,6 +58,7 @@ app = typer.Typer(
     help="Learn activities nobody labelled, and label them on the device.",
 )
 app.add_typer(data_app, name="data")
+app.add_typer(state_app, name="state")
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
@@ -464,6 +467,14 @@ def label(
         float | None,
         typer.Option(help="Rate of the samples, if not the model's, to which they are resampled."),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of what is learnt: restored at the start, saved every 10 minutes of "
+            "stream and at the end; nothing is kept if left out.",
+        ),
+    ] = None,
     format: Annotated[EventFormat, typer.Option(help="How to print.")] = EventFormat.jsonl,
 ) -> None:
     """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
@@ -471,13 +482,13 @@ def label(
     Columns beside the model's channels are ignored; a column 'time' in seconds is optional. Of
     images, uint8 or float32 (n, channels, height, width), 't' is the index.
     """
-    labeler = Labeler.open(model, rate_hz=rate_hz)
-    if not freeze:
-        remark("this version labels with fixed centroids, as with --freeze")
-    write = _event_writer(format)
-    label_all = _label_stream if labeler.metadata.image is None else _label_images
-    for event in label_all(labeler, input):
-        write(event.to_json())
+    with say_warnings(), Labeler.open(model, state, rate_hz=rate_hz) as labeler:
+        if not freeze:
+            remark("this version labels with fixed centroids, as with --freeze")
+        write = _event_writer(format)
+        label_all = _label_stream if labeler.metadata.image is None else _label_images
+        for event in label_all(labeler, input):
+            write(event.to_json())
     if labeler.n_skipped:
         kind = "windows" if labeler.metadata.image is None else "images"
         remark(

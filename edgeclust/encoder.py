@@ -1,5 +1,6 @@
 """Open a model file under onnxruntime: windows in, embeddings out."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,13 @@ class OnnxEncoder:
     threads : int
         Threads of the session; 1 suits a wearable.
 
+    Attributes
+    ----------
+    metadata : ModelMetadata
+        What the file says of itself.
+    model_id : str
+        SHA-256 of the file, in hexadecimal.
+
     Raises
     ------
     ModelFileError
@@ -32,6 +40,7 @@ class OnnxEncoder:
             content = path.read_bytes()
         except OSError as error:
             raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+        self.model_id = hashlib.sha256(content).hexdigest()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

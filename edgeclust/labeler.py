@@ -1,5 +1,7 @@
 """Label a live stream with an exported model: samples in at any chunking, labelled windows out."""
 
+import logging
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,11 +12,18 @@ from numpy.typing import NDArray
 
 from edgeclust.alignment import GravityEstimate
 from edgeclust.encoder import OnnxEncoder
-from edgeclust.errors import DataError
+from edgeclust.errors import ConfigError, DataError, StateError
 from edgeclust.images import check_images, scale_images
 from edgeclust.resampling import StreamResampler
 from edgeclust.samples import check_rate
+from edgeclust.state import StateStore
+from edgeclust.state_fields import Part, Tally, pack, restore
 from edgeclust.windows import WindowCutter
+
+logger = logging.getLogger(__name__)
+
+SAVE_WINDOWS, SAVE_S = 1000, 600.0
+"""Windows and seconds of stream between two saves of the state, whichever come first."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +75,11 @@ class Labeler:
     ----------
     metadata : ModelMetadata
         What the model file says of itself.
+    tally : Tally
+        What was seen over the life of the state, and what the clusters were called.
     n_windows, n_skipped : int
-        Windows, or images, seen so far, and those of them left unlabelled: they hold NaN,
-        infinity or values so large that the network overflows.
+        Windows, or images, seen since it was opened, and those of them left unlabelled: they hold
+        NaN, infinity or values so large that the network overflows.
 
     Raises
     ------
@@ -83,6 +94,11 @@ class Labeler:
         for samples in sensor:  # float32 arrays of shape (n_samples, n_channels)
             for event in labeler.push(samples):
                 print(event.t, event.cluster)
+
+    With a folder for what it learns it goes on after a crash where it last saved::
+
+        with Labeler.open("model.onnx", state="state") as labeler:
+            ...
     """
 
     def __init__(self, encoder: OnnxEncoder, rate_hz: float | None = None) -> None:
@@ -113,21 +129,41 @@ class Labeler:
         self._stamped: bool | None = None
         self.n_windows = 0
         self.n_skipped = 0
+        self.tally = Tally(self._clusters.n_clusters)
+        self._store: StateStore | None = None
+        self._save_every = 0
 
     @classmethod
     def open(
-        cls, model: Path | str, *, threads: int = 1, rate_hz: float | None = None
+        cls,
+        model: Path | str,
+        state: Path | str | None = None,
+        *,
+        threads: int = 1,
+        rate_hz: float | None = None,
+        save_windows: int = SAVE_WINDOWS,
+        save_s: float = SAVE_S,
     ) -> "Labeler":
-        """Open a model file.
+        """Open a model file, and what a device has learnt with it.
 
         Parameters
         ----------
         model : Path or str
             A ``.onnx`` file that ``edgeclust export`` wrote.
+        state : Path or str, optional
+            Folder of what was learnt, for this labeler alone while it is open: restored now, saved
+            from time to time and by `close`. The samples of a window under way are not kept: the
+            stream starts anew. A save that fails in between is logged as a warning, labelling
+            goes on, and the next save tries again.
         threads : int
             Threads of the onnxruntime session.
         rate_hz : float, optional
             Rate of the stream, if not the model's.
+        save_windows : int
+            Windows, or images, from one save to the next, at least 1.
+        save_s : float
+            Seconds of stream from one save to the next, above 0; told by windows, not by a clock.
+            Whichever is fewer windows counts.
 
         Raises
         ------
@@ -135,8 +171,64 @@ class Labeler:
             If the file is missing, damaged, no ONNX, or no model of this library.
         DataError
             If the rate is out of range, or the model takes images.
+        StateError
+            If the folder is in use, cannot be read or written, or holds the state of another model
+            or of a newer edgeclust.
+        ConfigError
+            If `save_windows` or `save_s` is out of range.
         """
-        return cls(OnnxEncoder(model, threads=threads), rate_hz)
+        if save_windows < 1 or not save_s > 0:
+            raise ConfigError(
+                "save_windows should be at least 1 and save_s above 0, "
+                f"got {save_windows} and {save_s}"
+            )
+        encoder = OnnxEncoder(model, threads=threads)
+        labeler = cls(encoder, rate_hz)
+        if state is not None:
+            labeler._keep_state(StateStore(state, encoder.model_id))
+            metadata = encoder.metadata
+            if metadata.image is None and save_s < math.inf:
+                in_s = int(save_s * metadata.rate_hz / metadata.stride)
+                save_windows = min(save_windows, max(1, in_s))
+            labeler._save_every = save_windows
+        return labeler
+
+    def save(self) -> None:
+        """Save what was learnt so far; it is on the disk when this returns.
+
+        Raises
+        ------
+        StateError
+            If there is no state folder, or it cannot be written; what was saved before is whole.
+        """
+        if self._store is None:
+            raise StateError("there is no folder to save to: open the labeler with state=FOLDER")
+        moved = self._clusters.centroids.astype(np.float64) - self.metadata.centroids
+        self.tally.shift = np.sqrt(np.square(moved).sum(axis=1))
+        self._store.save(pack(self._parts()))
+
+    def close(self) -> None:
+        """Save what was learnt, where there is a folder for it, and let others open that.
+
+        Raises
+        ------
+        StateError
+            If it cannot be saved; what was saved before is whole, and the folder is let go.
+        """
+        if self._store is not None:
+            try:
+                self.save()
+            finally:
+                self._store.close()
+                self._store = None
+
+    def __enter__(self) -> "Labeler":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
+        self.close()
 
     def push(
         self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None
@@ -223,6 +315,7 @@ class Labeler:
             raise DataError("the model takes windows of a signal, not images: use push or predict")
         for index, image in enumerate(self._check_images(images)):
             event = self._label(scale_images(image), np.array([index], np.float64))
+            self._remember(event)
             if event is not None:
                 yield event
 
@@ -276,13 +369,13 @@ class Labeler:
         """Label the windows that samples at the model's rate complete; each has a stamp."""
         with np.errstate(over="ignore"):  # infinity, which a window does not survive
             windows = self._samples.push(samples.astype(np.float32, copy=False))
-        return [
-            event
-            for (_, window), (_, window_stamps) in zip(
-                windows, self._stamps.push(stamps), strict=True
-            )
-            if (event := self._label(window, window_stamps[0])) is not None
-        ]
+        events = []
+        for (_, window), (_, window_stamps) in zip(windows, self._stamps.push(stamps), strict=True):
+            event = self._label(window, window_stamps[0])
+            self._remember(event)
+            if event is not None:
+                events.append(event)
+        return events
 
     def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
         """Label one window of the stream; None when it cannot be labelled."""
@@ -306,7 +399,7 @@ class Labeler:
         return LabelEvent(
             t=float(stamps[0]),
             cluster=cluster,
-            name=self.metadata.names[cluster],
+            name=self.tally.names[cluster] or self.metadata.names[cluster],
             distance=distance,
             confidence=float(posterior[cluster]),
             novel=distance > self.metadata.radii[cluster],
@@ -315,8 +408,43 @@ class Labeler:
     def _follow_gravity(self, window: NDArray[np.float32]) -> None:
         """Turn this window and those to come by where gravity points, once the stream has told."""
         if self._gravity is not None and self._gravity.update(window):
-            assert self.metadata.alignment is not None  # or nothing would be estimated
-            self._turn = self.metadata.alignment.matrix(self._gravity.gravity(), len(window))
+            self._turn = self._turn_of(self._gravity)
+
+    def _turn_of(self, gravity: GravityEstimate) -> NDArray[np.float32]:
+        """Return what windows are turned by."""
+        assert self.metadata.alignment is not None  # or nothing would be estimated
+        return self.metadata.alignment.matrix(gravity.gravity(), len(self.metadata.channels))
+
+    def _parts(self) -> dict[str, Part]:
+        """Return what remembers, by its name in the state."""
+        parts: dict[str, Part] = {"tally": self.tally}
+        if self._gravity is not None:
+            parts["gravity"] = self._gravity
+        return parts
+
+    def _keep_state(self, store: StateStore) -> None:
+        """Restore what a folder holds, and keep what is learnt in it from now on."""
+        try:
+            if store.payload is not None:
+                restore(self._parts(), store.payload)
+        except StateError as error:
+            store.close()
+            raise StateError(
+                f"{store.folder}: {error}; to forget it: edgeclust state reset {store.folder}"
+            ) from error
+        self._store = store
+        if self._gravity is not None and self._gravity.count.any():
+            self._turn = self._turn_of(self._gravity)
+
+    def _remember(self, event: LabelEvent | None) -> None:
+        """Count a window by its event, and save where it is time."""
+        self.tally.add(None if event is None else event.cluster)
+        if self._store is None or self.tally.n_windows % self._save_every:
+            return
+        try:
+            self.save()
+        except StateError as error:
+            logger.warning("%s; labelling goes on, and the next save tries again", error)
 
     def _turned(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return windows as the network wants them."""

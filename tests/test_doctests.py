@@ -20,6 +20,8 @@ MODULES = [
     "model_file",
     "resampling",
     "samples",
+    "state",
+    "state_fields",
     "window_labels",
     "windows",
 ]
