@@ -9,13 +9,17 @@ WHEEL := dist/.built
 TRAIN := .venv/.installed
 DEVICE := .venv-device/.installed
 
-.PHONY: demo test check lint types wheel clean
+.PHONY: demo test torture check lint types wheel clean
 
 demo: $(TRAIN) $(DEVICE)
 	.venv/bin/python demo/demo.py
 
 test: $(TRAIN)
 	.venv/bin/pytest
+
+# Kill a process 1,000 times while it saves what it learnt.
+torture: $(TRAIN)
+	EDGECLUST_KILLS=1000 .venv/bin/pytest tests/test_state.py
 
 check: lint types test
 
@@ -27,7 +31,7 @@ lint: $(TRAIN)
 # checkout hides the installed package.
 types: $(TRAIN)
 	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml --package edgeclust
-	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo
+	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo ../examples
 
 wheel: $(WHEEL)
 

@@ -22,7 +22,7 @@ from edgeclust.windows import WindowCutter
 
 logger = logging.getLogger(__name__)
 
-SAVE_WINDOWS, SAVE_S = 1000, 600.0
+SAVE_WINDOWS, SAVE_S = 10_000, 600.0
 """Windows and seconds of stream between two saves of the state, whichever come first."""
 
 

@@ -226,7 +226,7 @@ class StateStore:
         except BaseException:
             self._lock.close()
             raise
-        self.payload = saved and saved.payload
+        self.payload = saved.payload if saved else None
         self.generation = saved.generation if saved else 0
 
     def save(self, payload: bytes) -> None:
