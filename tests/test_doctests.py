@@ -7,6 +7,7 @@ import pytest
 
 MODULES = [
     "assignment",
+    "bouts",
     "card",
     "clusters",
     "dataset",
@@ -20,6 +21,8 @@ MODULES = [
     "model_file",
     "resampling",
     "samples",
+    "stamps",
+    "stream",
     "window_labels",
     "windows",
 ]
