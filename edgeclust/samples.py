@@ -137,43 +137,6 @@ def to_number(cell: str) -> float:
     return float(cell)
 
 
-def check_rate(t: NDArray[np.float64], rate_hz: float, source: str) -> None:
-    """Refuse time stamps that show another sampling rate.
-
-    Parameters
-    ----------
-    t : float64 array of shape (n_samples,)
-        Time of each sample in seconds. The median step counts, so single gaps do no harm.
-    rate_hz : float
-        The rate expected, above 0.
-    source : str
-        What the stamps belong to, named in the message.
-
-    Raises
-    ------
-    DataError
-        If the rate is off by more than a tenth.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from edgeclust.samples import check_rate
-    >>> check_rate(np.arange(10) / 25, 50.0, "walk.csv")
-    Traceback (most recent call last):
-    edgeclust.errors.DataError: walk.csv: its time stamps show 25 Hz, 50 Hz is expected: \
-say its rate (rate_hz) if it is so; time is in seconds
-    """
-    if len(t) < 2:
-        return
-    step = float(np.median(np.diff(t)))
-    if not abs(step * rate_hz - 1) <= RATE_TOLERANCE:
-        rate = f"{1 / step:.4g} Hz" if step > 0 else f"a step of {step:.4g} s"
-        raise DataError(
-            f"{source}: its time stamps show {rate}, {rate_hz:g} Hz is expected: "
-            "say its rate (rate_hz) if it is so; time is in seconds"
-        )
-
-
 def _numbers(row: list[str], wanted: list[int], columns: list[str], where: str) -> list[float]:
     """Turn the wanted cells of one row into numbers; an empty one is NaN."""
     numbers = []

@@ -7,6 +7,7 @@ import pytest
 
 MODULES = [
     "assignment",
+    "bouts",
     "card",
     "clusters",
     "dataset",
@@ -20,8 +21,10 @@ MODULES = [
     "model_file",
     "resampling",
     "samples",
+    "stamps",
     "state",
     "state_fields",
+    "stream",
     "window_labels",
     "windows",
 ]
