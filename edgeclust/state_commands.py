@@ -73,7 +73,7 @@ def _read(folder: Path) -> dict[str, Any]:
     counted = {n.removeprefix(start): a for n, a in fields.items() if n.startswith(start)}
     tally = Tally(len(counted["counts"]))
     tally.restore(counted)
-    n_labelled = max(1, tally.n_windows - tally.n_skipped)
+    n_labelled = max(1, int(tally.counts.sum()))
     return {
         "state": str(folder),
         "model_id": saved.model_id,

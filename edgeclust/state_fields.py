@@ -145,10 +145,10 @@ class Tally:
 
     Attributes
     ----------
-    n_windows, n_skipped : int
-        Windows seen, and those of them that could not be labelled.
     counts : uint64 array of shape (n_clusters,)
         Windows labelled as each cluster.
+    n_skipped : int
+        Windows that could not be labelled.
     shift : float64 array of shape (n_clusters,)
         Euclidean distance of each centroid to where it was exported.
     names : list of str or None
@@ -157,15 +157,18 @@ class Tally:
     """
 
     def __init__(self, n_clusters: int) -> None:
-        self.n_windows = 0
-        self.n_skipped = 0
         self.counts = np.zeros(n_clusters, np.uint64)
+        self.n_skipped = 0
         self.shift = np.zeros(n_clusters)
         self.names: list[str | None] = [None] * n_clusters
 
+    @property
+    def n_windows(self) -> int:
+        """Windows seen."""
+        return int(self.counts.sum()) + self.n_skipped
+
     def add(self, cluster: int | None) -> None:
         """Count a window by its cluster; None if it could not be labelled."""
-        self.n_windows += 1
         if cluster is None:
             self.n_skipped += 1
         else:
@@ -186,9 +189,8 @@ class Tally:
                 raise DataError(f"a name should take {NAME_BYTES} bytes at most, got {name!r}")
             row[: len(text)] = [*text]
         return {
-            "n_windows": np.array(self.n_windows, "<u8"),
-            "n_skipped": np.array(self.n_skipped, "<u8"),
             "counts": self.counts.astype("<u8"),
+            "n_skipped": np.array(self.n_skipped, "<u8"),
             "shift": self.shift.astype("<f8"),
             "names": names,
         }
@@ -199,11 +201,8 @@ class Tally:
         Raises
         ------
         DataError
-            If the numbers do not add up, a shift is below 0 or not finite, or a name is no text.
+            If a shift is below 0 or not finite, or a name is no text.
         """
-        labelled = int(fields["n_windows"]) - int(fields["n_skipped"])
-        if labelled != sum(fields["counts"].tolist()):
-            raise DataError("the windows of all clusters do not add up")
         shift = fields["shift"]
         if not (np.isfinite(shift) & (shift >= 0)).all():
             raise DataError(f"a centroid should be a finite distance away, got {shift.tolist()}")
@@ -211,9 +210,5 @@ class Tally:
             names = [row.tobytes().rstrip(b"\0").decode() or None for row in fields["names"]]
         except UnicodeDecodeError as error:
             raise DataError(f"a name is no text: {error}") from error
-        self.n_windows, self.n_skipped = int(fields["n_windows"]), int(fields["n_skipped"])
-        self.counts, self.shift, self.names = (
-            fields["counts"].astype(np.uint64),
-            shift.copy(),
-            names,
-        )
+        self.counts, self.n_skipped = fields["counts"].astype(np.uint64), int(fields["n_skipped"])
+        self.shift, self.names = shift.astype(np.float64), names
