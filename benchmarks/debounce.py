@@ -6,7 +6,7 @@ r"""What a minimum bout gains or costs on streams of wearers the model never saw
 from the first two thirds of the subjects, without labels; its clusters get the activities that fit
 best there. Then each other subject's recordings are labelled as one stream in the order of time
 (the moments between two activities are not in the folder), at several minimum bouts. Scored are
-the windows that lie within one activity.
+the windows that lie within one activity; changes of label stand beside those of the activity.
 """
 
 import argparse
@@ -52,7 +52,9 @@ def main() -> None:
             rows += score(path, unseen, dict(zip(clusters, activities, strict=True)))
     table = np.array(rows)  # (stream, bout, measure)
     usual = table[:, 0, 0]
-    print(f"{len(table)} streams of {len({r.subject for r in unseen.recordings})} unseen wearers")
+    n_samples = sum(recording.signal.shape[1] for recording in unseen.recordings)
+    hours = n_samples / dataset.card.rate_hz / 3600
+    print(f"{len(table)} streams; {len(unseen.recordings) / hours:.0f} bouts of activity an hour")
     print("windows  seconds  accuracy  against 1: mean, worst wearer  changes an hour")
     for n_windows, (accuracy, changes) in zip(BOUTS, table.transpose(1, 2, 0), strict=True):
         gain = 100 * (accuracy - usual)
