@@ -19,7 +19,9 @@ class MinimumBout:
 
     def __init__(self, n_windows: int) -> None:
         self.n_windows = n_windows
-        self.restart()
+        self._held: int | None = None
+        self._wanted: int | None = None
+        self._n_agreeing = 0
 
     def update(self, label: int) -> int:
         """Take the label of the next window; return the one that holds."""
@@ -31,6 +33,5 @@ class MinimumBout:
 
     def restart(self) -> None:
         """Forget the label, as after a gap: the next one is taken at once."""
-        self._held: int | None = None
-        self._wanted: int | None = None
+        self._held = self._wanted = None
         self._n_agreeing = 0

@@ -260,7 +260,7 @@ class Labeler:
         return 0 if self._stream is None else self._stream.n_late
 
     def push(
-        self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None
+        self, samples: NDArray[np.floating[Any]], t: NDArray[np.float64] | None = None
     ) -> list[LabelEvent]:
         """Take the next samples of the stream and label the windows they complete.
 

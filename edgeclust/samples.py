@@ -1,7 +1,7 @@
 """Read samples from CSV text as it arrives: a file, or a pipe that never ends."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,12 @@ Chunk = tuple[NDArray[np.float32], NDArray[np.float64] | None]
 
 
 def read_samples(
-    lines: Iterable[str], channels: Sequence[str], *, source: str, chunk: int = 1024
+    lines: Iterable[str],
+    channels: Sequence[str],
+    *,
+    source: str,
+    chunk: int = 1024,
+    dry: Callable[[], bool] = lambda: False,
 ) -> Iterator[Chunk]:
     """Read the columns of some channels, a chunk of samples at a time.
 
@@ -30,13 +35,15 @@ def read_samples(
     source : str
         What to call the text in messages: the file, or ``standard input``.
     chunk : int
-        Samples of a chunk, at least 1; only the last may be shorter.
+        Most samples of a chunk, at least 1.
+    dry : callable
+        Says whether the next line has to be waited for: then a chunk is out before it is full.
 
     Yields
     ------
-    samples : float32 array of shape (chunk, n_channels)
+    samples : float32 array of shape (n_samples, n_channels)
         NaN where a value is missing.
-    t : float64 array of shape (chunk,) or None
+    t : float64 array of shape (n_samples,) or None
         Seconds, from the column ``time``; None where the text has no such column.
 
     Raises
@@ -63,7 +70,7 @@ def read_samples(
             if len(row) <= 1 < len(columns) and not "".join(row).strip():
                 continue  # a blank line
             values.append(_numbers(row, wanted, columns, f"{source}, line {rows.line_num}"))
-            if len(values) == chunk:
+            if len(values) == chunk or dry():
                 yield _as_chunk(values, timed)
                 values = []
         if values:

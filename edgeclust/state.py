@@ -278,8 +278,9 @@ def reset_state(folder: Path) -> None:
     StateError
         If there is none, or the folder is in use or cannot be written.
     """
-    if not any((folder / slot).exists() for slot in SLOTS):
-        raise StateError(f"{folder}: holds no state")
+    with _said(folder, "cannot be reset"):
+        if not any((folder / slot).exists() for slot in SLOTS):
+            raise StateError(f"{folder}: holds no state")
     with _said(folder, "cannot be reset"), _lock(folder):
         _remove_leftovers(folder)
         found = []

@@ -165,12 +165,12 @@ def test_a_window_unlike_all_of_training_is_novel(toy_model: Path) -> None:
     (event,) = Labeler.open(toy_model).push(shaken)
     assert event.novel
     usual = Labeler.open(toy_model).push(STREAM)
-    assert sum(event.novel for event in usual) <= 3
+    assert sum(event.novel is True for event in usual) <= 3
 
 
 def test_confidence_is_a_probability(toy_model: Path) -> None:
     events = Labeler.open(toy_model).push(STREAM)
-    assert all(1 / 3 <= event.confidence <= 1 for event in events)
+    assert all(event.confidence and 1 / 3 <= event.confidence <= 1 for event in events)
 
 
 @pytest.mark.parametrize("shape", [(10, 4), (10, 2), (10,)])
@@ -302,7 +302,7 @@ def test_flipped_bits_give_an_error_or_a_label_and_nothing_else(
             events = Labeler.open(tmp_path / "mutant.onnx").push(STREAM[:50])
         except ModelFileError:
             continue
-        assert all(np.isfinite(event.distance) for event in events)
+        assert all(event.skipped or np.isfinite(event.distance or 0) for event in events)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """``edgeclust state``, and ``edgeclust label --state``."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +108,25 @@ def test_a_state_in_use_ends_with_one_line(toy_model: Path, state: Path) -> None
     with Labeler.open(toy_model, state=state):
         said = fails_with(run("label", toy_model, "-", "--state", state, stdin="ax,ay,az\n"))
     assert said.startswith(f"error: {state}: is in use by another labeler")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_stream_with_its_state_saved(
+    toy_model: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    state = tmp_path / "mine"
+    command = [sys.executable, "-P", "-m", "edgeclust", "label", str(toy_model), "-", "--freeze"]
+    with subprocess.Popen(
+        [*command, "--state", str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"ax,ay,az\n" + b"0,0,1\n" * 75)
+        process.stdin.flush()
+        assert [json.loads(process.stdout.readline())["t"] for _ in range(2)] == [0, 1]
+        assert read_state(state) is None
+        process.send_signal(number)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(run("state", "show", state, "--json").stdout)["n_windows"] == 2
