@@ -87,13 +87,13 @@ class Saved:
             If it is cut short, overlong, or any bit of it has changed.
         """
         if len(content) < _HEADER.size + _CHECKSUM.size:
-            raise ValueError(f"has {len(content)} bytes, which is too few")
+            raise ValueError(f"it has {len(content)} bytes, which is too few")
         magic, version, *since, model, generation, length = _HEADER.unpack_from(content)
         if magic != MAGIC:
-            raise ValueError("does not start as a state does")
+            raise ValueError("it does not start as a state does")
         whole = _HEADER.size + length + _CHECKSUM.size
         if len(content) != whole:
-            raise ValueError(f"has {len(content)} bytes, {whole} are expected")
+            raise ValueError(f"it has {len(content)} bytes, {whole} are expected")
         if _CHECKSUM.unpack(content[-_CHECKSUM.size :])[0] != zlib.crc32(content[:-4]):
             raise ValueError("its checksum does not fit")
         payload = content[_HEADER.size : -_CHECKSUM.size]
@@ -136,7 +136,7 @@ def _read_newest(folder: Path) -> tuple[Saved | None, int]:
         except OSError as error:
             raise StateError(f"{folder / name}: cannot be read: {error.strerror}") from error
         except ValueError as error:
-            damaged.append(f"{folder / name}: is damaged, it {error}")
+            damaged.append(f"{folder / name}: is damaged: {error}")
     newest = max(found, key=lambda slot: found[slot].generation, default=None)
     if newest is None:
         for said in damaged:

@@ -72,7 +72,7 @@ def test_a_slot_cut_at_any_byte_is_not_taken(
         assert held(tmp_path) == b"older"
     assert len(caplog.messages) == len(newest)
     assert (
-        "state-b.bin: is damaged, it has 0 bytes, which is too few; going on from generation 1"
+        "state-b.bin: is damaged: it has 0 bytes, which is too few; going on from generation 1"
         in (caplog.messages[0])
     )
     (tmp_path / SLOTS[1]).write_bytes(newest + b"\0")

@@ -85,7 +85,7 @@ def test_a_damaged_slot_is_said(state: Path) -> None:
     (state / "state-b.bin").write_bytes(b"")
     result = run("state", "show", state, "--json")
     assert result.exit_code == 0
-    assert "state-b.bin: is damaged, it has 0 bytes" in result.stderr
+    assert "state-b.bin: is damaged: it has 0 bytes" in result.stderr
 
 
 def test_bytes_that_are_no_fields_end_with_one_line(tmp_path: Path) -> None:
