@@ -10,7 +10,7 @@ WHEEL := dist/.built
 TRAIN := .venv/.installed
 DEVICE := .venv-device/.installed
 
-.PHONY: demo test fuzz check lint types wheel clean
+.PHONY: demo test fuzz torture check lint types wheel clean
 
 demo: $(TRAIN) $(DEVICE)
 	.venv/bin/python demo/demo.py
@@ -22,6 +22,10 @@ test: $(TRAIN)
 fuzz: $(TRAIN)
 	.venv/bin/python tests/fuzz.py
 
+# Kill a process 1,000 times while it saves what it learnt.
+torture: $(TRAIN)
+	EDGECLUST_KILLS=1000 .venv/bin/pytest tests/test_state.py
+
 check: lint types test
 
 lint: $(TRAIN)
@@ -32,7 +36,7 @@ lint: $(TRAIN)
 # checkout hides the installed package.
 types: $(TRAIN)
 	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml --package edgeclust
-	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo
+	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo ../examples
 
 wheel: $(WHEEL)
 

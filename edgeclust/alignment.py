@@ -1,7 +1,7 @@
 """Gravity alignment: turn each wearer's sensor the way the reference sensor sits."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -159,6 +159,33 @@ class GravityEstimate:
         """Return gravity in each unit, of shape (n_units, 3); NaN where nothing moved so far."""
         with np.errstate(invalid="ignore"):
             return self.total / self.count[:, None]
+
+    def fields(self) -> dict[str, NDArray[Any]]:
+        """Return what outlasts a restart, as copies: the four numbers of each unit."""
+        return {"total": self.total.astype("<f8"), "count": self.count.astype("<i8")}
+
+    def restore(self, fields: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `fields` returned; no movement is under way then.
+
+        Parameters
+        ----------
+        fields : mapping of str to array
+            ``total``, float64 of shape (n_units, 3), and ``count``, int64 of shape (n_units,).
+            Not modified.
+
+        Raises
+        ------
+        DataError
+            If a sum is not finite or a count is below 0.
+        """
+        total, count = fields["total"], fields["count"]
+        if not np.isfinite(total).all() or (count < 0).any():
+            raise DataError(
+                f"gravity should be finite sums of 0 windows or more, got {total.tolist()} of "
+                f"{count.tolist()}"
+            )
+        self.total, self.count = total.astype(np.float64), count.astype(np.intp)
+        self.restart()
 
 
 @dataclass(frozen=True)
