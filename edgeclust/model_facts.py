@@ -50,6 +50,7 @@ def model_facts(model: Path | str) -> dict[str, Any]:
         "n_clusters": len(metadata.counts),
         "n_features": metadata.centroids.shape[1],
         "sigma": metadata.sigma,
+        "temperature": metadata.temperature,
         "prior": list(metadata.prior),
         "counts": list(metadata.counts),
         "radii": list(metadata.radii),

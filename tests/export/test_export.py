@@ -106,7 +106,7 @@ def check_backends_agree(path: Path, model: TrainedModel) -> None:
 def write_model(path: Path, model: TrainedModel) -> onnx.ModelProto:
     """Write a model unchecked."""
     proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
-    metadata = describe(model, training={}, versions={})
+    metadata = describe(model, 1.0, training={}, versions={})
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     path.write_bytes(proto.SerializeToString())
     return proto

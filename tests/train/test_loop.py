@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score
 
 from edgeclust import Channel, ConfigError, Recording, WindowedDataset
-from edgeclust.train import EpochReport, TrainConfig, evaluate, loop, train
+from edgeclust.train import EpochReport, TrainConfig, evaluate, train
 from edgeclust.train.batches import n_batches
+from edgeclust.train.trainer import Trainer
 
 from toy import TOY_CARD, toy_recordings
 
@@ -150,7 +151,7 @@ def test_of_many_clusters_none_stays_empty(
     result = train(toy_dataset, config)
     assert result.reports[-1].metrics["clusters_used"] == 20
     # A fixed sigma is the user's word on how many there are, so nothing is moved.
-    monkeypatch.setattr(loop.Trainer, "reseat", None)
+    monkeypatch.setattr(Trainer, "reseat", None)
     assert train(toy_dataset, replace(config, sigma=1e-3)).reports[-1].metrics["clusters_used"] < 20
     with pytest.raises(TypeError):
         train(toy_dataset, config)
