@@ -17,7 +17,7 @@ STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
 
 
 def test_events_are_those_of_the_release(toy_model: Path) -> None:
-    events = Labeler.open(toy_model).push(STREAM)
+    events = Labeler.open(toy_model, learn="off").push(STREAM)
     assert len(events) == 23
     assert_as_released(events, toy_model)
 
