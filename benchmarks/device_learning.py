@@ -83,6 +83,8 @@ class Trial:
     clusters: Clusters
     classes: NDArray[np.intp]
     wearers: list[Wearer]
+    names: tuple[str, ...]
+    stride_s: float
 
     def accuracy(self, labels: NDArray[np.intp], wearer: Wearer, which: Any = slice(None)) -> float:
         """Percent of windows whose cluster is named as their activity."""
@@ -129,9 +131,7 @@ def make_trial(dataset: WindowedDataset, data: str, way: str, seed: int, out: Pa
         config = TrainConfig(n_clusters=len(dataset.card.classes), align=way, seed=seed)
         held = tuple(part.name.split(","))
         start = time.monotonic()
-        run = Run.create(
-            out / name, part.train, config, data=data, hold_out=held, overwrite=True
-        )
+        run = Run.create(out / name, part.train, config, data=data, hold_out=held, overwrite=True)
         model, summary = run.load_model(), run.summary()
         export_model(model, path, part.train, training=summary, versions=library_versions())
         print(f"trained {name} in {time.monotonic() - start:.0f} s", flush=True)
@@ -146,7 +146,8 @@ def make_trial(dataset: WindowedDataset, data: str, way: str, seed: int, out: Pa
     rows, columns = linear_sum_assignment(-table)
     classes[rows] = columns
     wearers = [wear(encoder, part.test.select_subjects([who])) for who in part.test.subjects]
-    return Trial(clusters, classes, wearers)
+    stride_s = dataset.card.stride / dataset.card.rate_hz
+    return Trial(clusters, classes, wearers, dataset.card.classes, stride_s)
 
 
 def wear(encoder: OnnxEncoder, dataset: WindowedDataset) -> Wearer:
@@ -234,5 +235,132 @@ def stresses(wearer: Wearer, classes: tuple[str, ...]) -> dict[str, list[int]]:
     there = np.unique(wearer.classes)
     few = rng.choice(there, 2 + wearer.subject % 2, replace=False).tolist()
     if "lying" in classes:
-        return {"lying": [classes.index("lying")], "sitting": [classes.index("sitting")], "few": few}
+        return {
+            "lying": [classes.index("lying")],
+            "sitting": [classes.index("sitting")],
+            "few": few,
+        }
     return {"one": few[:1], "few": few}
+
+
+def stream(trial: Trial, mode: str) -> Scores:
+    """Return points against the exported centroids in every situation."""
+    scores: Scores = defaultdict(list)
+    frozen = trial.clusters
+    for wearer in trial.wearers:
+        for kind in KINDS:
+            learner = CentroidLearner(frozen, mode)
+            for time_, windows in enumerate(wearer.embeddings[kind], start=1):
+                accuracy = trial.accuracy(play(learner, windows), wearer)
+                gain = accuracy - trial.accuracy(frozen.predict(windows), wearer)
+                scores[f"{kind} {time_}"].append(gain)
+                if (kind, time_) == ("clean", 2):
+                    unstressed = accuracy
+        first, second = wearer.embeddings["clean"]
+        for name, activities in stresses(wearer, trial.names).items():
+            doing = np.flatnonzero(np.isin(wearer.classes, activities))
+            hours = np.resize(doing, round(STRESS_S / trial.stride_s))
+            learner = CentroidLearner(frozen, mode)
+            play(learner, first)
+            accuracy = trial.accuracy(play(learner, second[hours]), wearer, hours)
+            gain = accuracy - trial.accuracy(frozen.predict(second[hours]), wearer, hours)
+            scores[f"{name} during"].append(gain)
+            after = trial.accuracy(play(learner, second), wearer)
+            scores[f"{name} after"].append(after - unstressed)
+            if name in ("lying", "one") and mode == "gated":
+                balancer = Balancer(frozen)
+                play(balancer, first)
+                play(balancer, second[hours])
+                lost = trial.accuracy(balancer.clusters.predict(second), wearer)
+                lost -= trial.accuracy(frozen.predict(second), wearer)
+                scores["control after 4 h of lying"].append(lost)
+    return scores
+
+
+def pool(of_splits: list[Scores]) -> Scores:
+    """Put the wearers of all splits together."""
+    return {name: [v for scores in of_splits for v in scores[name]] for name in of_splits[0]}
+
+
+def print_table(title: str, scores: Scores, bars: list[Any]) -> None:
+    """Print each situation with its spread over wearers, and each bar with what was measured."""
+    n_wearers = max(map(len, scores.values()))
+    print(f"\n{title}: points over {n_wearers} wearers")
+    print("| situation | mean | spread | worst wearer | losing > 2 |\n|---|---|---|---|---|")
+    for name, values in scores.items():
+        v = np.array(values)
+        print(
+            f"| {name} | {v.mean():+.1f} | {v.std():.1f} | {v.min():+.1f} "
+            f"| {100 * np.mean(v < -2):.0f} % |"
+        )
+    print("\n| bar | measured | |\n|---|---|---|")
+    for name, what, measure, bar, above in bars:
+        if name in scores:
+            value = measure(np.array(scores[name]))
+            passed = value >= bar if above else value <= bar
+            sign = ">=" if above else "<="
+            verdict = "PASS" if passed else "FAIL"
+            print(f"| {name}, {what} {sign} {bar:g} | {value:+.1f} | {verdict} |")
+    print(flush=True)
+
+
+def print_aligned(name: str, plain: list[Trial], aligned: list[Trial], mode: str | None) -> None:
+    """Print aligned training with alignment on the device, against plain training, frozen."""
+    scores: Scores = defaultdict(list)
+    clean = []  # percent, by split
+    for trial, other in zip(plain, aligned, strict=True):
+        of_split = []
+        for wearer, same in zip(trial.wearers, other.wearers, strict=True):
+            passes = {}
+            for kind in KINDS:
+                learner = None if mode is None else CentroidLearner(other.clusters, mode)
+                base = trial.accuracy(trial.clusters.predict(wearer.embeddings[kind][0]), wearer)
+                for time_, windows in enumerate(same.embeddings[kind], start=1):
+                    found = (
+                        other.clusters.predict(windows)
+                        if learner is None
+                        else play(learner, windows)
+                    )
+                    passes[f"{kind} {time_}"] = value = other.accuracy(found, same)
+                    scores[f"aligned {kind} {time_}"].append(value - base)
+            for kind in ("rotated", "all"):
+                gap = passes[f"{kind} 2"] - passes["clean 2"]
+                scores[f"aligned {kind} 2 - clean 2"].append(gap)
+            of_split.append(passes["clean 1"])
+        clean.append(float(np.mean(of_split)))
+    how = "frozen" if mode is None else f"learn {mode}"
+    print_table(f"{name}, aligned, {how}, against plain frozen", scores, ALIGNED_BARS)
+    print(
+        f"clean, absolute: mean {np.mean(clean):.1f} % (bar 82), "
+        f"worst split {min(clean):.1f} % (bar 76)",
+        flush=True,
+    )
+
+
+def print_cost(n_windows: int) -> None:
+    """Print time, bytes and memory of a long run at K = 12 and 32 features."""
+    rng = np.random.default_rng(0)
+    centroids = rng.normal(size=(12, 32)).astype(np.float32)
+    learner = CentroidLearner(Clusters(centroids, 20.0, np.log(np.full(12, 1 / 12))))
+    state = sum(array.nbytes for array in learner.fields().values())
+    print(f"\nlearner, 12 clusters, 32 features: {state} bytes of state")
+    tenth = n_windows // 10
+    for part in range(10):
+        taken = np.empty(tenth)
+        for index in range(tenth):
+            k = (part * tenth + index) // 50 % 12  # a minute of each activity
+            window = centroids[k] + 0.25 * rng.normal(size=32).astype(np.float32)
+            start = time.perf_counter()
+            learner.update(window)
+            taken[index] = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+        median, rare, longest = np.quantile(taken, [0.5, 0.999, 1]) * 1e6
+        print(
+            f"after {(part + 1) * tenth:8} windows: median {median:.1f} us, 99.9 % within "
+            f"{rare:.0f} us, longest {longest:.0f} us, peak memory {peak:.1f} MB",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -99,7 +99,9 @@ class CentroidLearner:
         between = clusters.squared_distances(self._exported.centroids)
         self._radius = RADIUS * float(between.mean())
         np.fill_diagonal(between, np.inf)
-        self._most = max_shift * np.sqrt(between.min(axis=1, keepdims=True))
+        nearest = np.sqrt(between.min(axis=1, keepdims=True))
+        nearest[np.isinf(nearest)] = 0  # of one cluster there is nothing to learn
+        self._most = np.maximum(max_shift * nearest, np.finfo(np.float32).tiny)
         self.reset()
 
     def reset(self) -> None:
@@ -197,5 +199,5 @@ class CentroidLearner:
         before = self.clusters.centroids - start
         shift = before + RATE * (shift - before)
         length = np.sqrt((shift * shift).sum(axis=1, keepdims=True))
-        shift *= np.minimum(1, self._most / np.maximum(length, np.finfo(np.float64).tiny))
+        shift *= self._most / np.maximum(length, self._most)
         self.clusters = replace(self._exported, centroids=(start + shift).astype(np.float32))
