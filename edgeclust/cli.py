@@ -32,6 +32,7 @@ from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
+from edgeclust.name_command import name
 from edgeclust.options import (
     Channels,
     Json,
@@ -59,6 +60,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(state_app, name="state")
+app.command()(name)
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]

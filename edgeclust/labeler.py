@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import ConfigError, DataError, StateError
 from edgeclust.images import check_images, scale_images
 from edgeclust.learner import MODES, CentroidLearner
+from edgeclust.naming import Naming, name_clusters
+from edgeclust.samples import Chunk
 from edgeclust.state import StateStore
-from edgeclust.state_fields import Part, Tally, pack, restore
+from edgeclust.state_fields import Part, Tally, encode_name, pack, restore
 from edgeclust.stream import MISSING, StreamWindow, WindowStream
 
 logger = logging.getLogger(__name__)
@@ -155,34 +157,37 @@ class Labeler:
         if not 0 <= min_bout_s < np.inf:
             raise ConfigError(f"min_bout_s should be at least 0 s and finite, got {min_bout_s}")
         if metadata.image is None:
-            self._stream = WindowStream(
-                metadata.channel_names,
-                metadata.rate_hz,
-                metadata.window,
-                metadata.stride,
-                told_hz=rate_hz,
-            )
+            self._told_hz = rate_hz
+            self._stream = self._new_stream()
             n_windows = int(np.ceil(min_bout_s * metadata.rate_hz / metadata.stride))
             self._bout = MinimumBout(max(1, n_windows))
         elif rate_hz is not None:
             raise DataError("the model takes images, which have no rate: leave rate_hz out")
         elif min_bout_s:
             raise ConfigError("the model takes images, which have no bouts: leave min_bout_s out")
-        self._gravity: GravityEstimate | None = None
-        if metadata.alignment is not None:
-            self._gravity = GravityEstimate(
-                metadata.alignment.units,
-                metadata.rate_hz,
-                metadata.window,
-                metadata.stride,
-                memory_s=MEMORY_S,
-            )
+        self._gravity = self._new_gravity()
         self._turn: NDArray[np.float32] | None = None
         self.n_windows = 0
         self.n_skipped = 0
         self.tally = Tally(self._clusters.n_clusters)
         self._store: StateStore | None = None
         self._save_every = 0
+
+    def _new_stream(self) -> WindowStream:
+        """Return a stream at its beginning."""
+        model = self.metadata
+        return WindowStream(
+            model.channel_names, model.rate_hz, model.window, model.stride, told_hz=self._told_hz
+        )
+
+    def _new_gravity(self) -> GravityEstimate | None:
+        """Return an estimate that knows nothing, for a model with alignment."""
+        model = self.metadata
+        if model.alignment is None:
+            return None
+        return GravityEstimate(
+            model.alignment.units, model.rate_hz, model.window, model.stride, memory_s=MEMORY_S
+        )
 
     @classmethod
     def open(
@@ -450,17 +455,108 @@ class Labeler:
             If the shape is not the model's, or if a window holds NaN, infinity or values so
             large that the network overflows.
         """
+        return self._predict(windows, self._turn)
+
+    def _predict(self, windows: NDArray[Any], turn: NDArray[np.float32] | None) -> NDArray[np.intp]:
+        """Label windows, turned by a matrix, or images."""
         if self.metadata.image is not None:
             windows = scale_images(self._check_images(windows))
         windows = self._check_windows(windows)
         bad = np.flatnonzero(~np.isfinite(windows).reshape(len(windows), -1).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
-        embedding = self._encoder.embed(self._turned(windows))
+        embedding = self._encoder.embed(_turned(windows, turn))
         bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
         return self._clusters.predict(embedding)
+
+    def name(self, windows: NDArray[Any], activities: Sequence[str]) -> Naming:
+        """Name clusters after labelled examples: one to five of each activity will do.
+
+        Events have the names from now on, and the state keeps them. A cluster in which no example
+        lies keeps the name it had, if any. Nothing else is learnt.
+
+        Parameters
+        ----------
+        windows : array
+            The examples, as `predict` takes them. Not modified.
+        activities : sequence of str
+            What each example is: up to 32 bytes of UTF-8.
+
+        Returns
+        -------
+        naming : Naming
+            The names, and where examples and clusters did not go together; see `name_clusters`.
+
+        Raises
+        ------
+        DataError
+            As `predict`; or if there is no example or not a name for each, or a name is empty or
+            too long. Nothing is named then.
+        """
+        return self._name(windows, activities, self._turn)
+
+    def name_runs(self, runs: Iterable[tuple[str, Chunk]]) -> Naming:
+        """Name clusters after a recording in which some samples have a label.
+
+        Examples are the windows cut from each run of one label, from its first sample on. They are
+        turned, where the model has alignment, by where the whole recording, labelled or not, says
+        that gravity points after what the stream told so far.
+
+        Parameters
+        ----------
+        runs : iterable of (str, (samples, t))
+            Label and samples of each run, in the order of time, as `read_labelled` yields them; the
+            label is empty where there is none.
+
+        Returns
+        -------
+        naming : Naming
+            As `name` returns it.
+
+        Raises
+        ------
+        DataError
+            As `push` and `name`; or if no window lies within one label.
+        """
+        self._of_samples()
+        stream, gravity, turn = self._new_stream(), self._new_gravity(), None
+        if gravity is not None and self._gravity is not None:
+            gravity.restore(self._gravity.fields())
+        windows, activities = [], []
+        for label, (samples, t) in runs:
+            for window in (*stream.push(samples, t), *stream.finish()):
+                if window.fault is not None:
+                    continue
+                if gravity is not None:
+                    if window.starts_segment:
+                        gravity.restart()
+                    gravity.update(window.samples)
+                if label:
+                    windows.append(window.samples)
+                    activities.append(label)
+        if not windows:
+            length_s = self.metadata.window / self.metadata.rate_hz
+            raise DataError(
+                f"no window lies within one label: it needs {length_s:g} s of samples in a row"
+            )
+        if gravity is not None:
+            turn = self._turn_of(gravity)
+        return self._name(np.stack(windows), activities, turn)
+
+    def _name(
+        self, windows: NDArray[Any], activities: Sequence[str], turn: NDArray[np.float32] | None
+    ) -> Naming:
+        """Name clusters after windows, turned by a matrix, or images."""
+        for activity in activities:
+            if not encode_name(activity):
+                raise DataError("an activity should have a name, got an empty one")
+        labels = self._predict(windows, turn)
+        naming = name_clusters(labels, activities, self._clusters.n_clusters)
+        for cluster, name in enumerate(naming.names):
+            self.tally.names[cluster] = name or self.tally.names[cluster]
+        return naming
 
     def _check_windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
         """Refuse windows that the model does not take."""
@@ -492,7 +588,7 @@ class Labeler:
             return self._skip(t, fault)
         self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
-        embedding = self._encoder.embed(self._turned(window[None]))
+        embedding = self._encoder.embed(_turned(window[None], self._turn))
         clusters = self._clusters
         squared = clusters.squared_distances(embedding)
         if not np.isfinite(squared).all():  # samples so large that the network overflows
@@ -560,6 +656,7 @@ class Labeler:
                 logger.warning("%s; labelling goes on, and the next save tries again", error)
         return event
 
-    def _turned(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return windows as the network wants them."""
-        return windows if self._turn is None else self._turn @ windows
+
+def _turned(windows: NDArray[np.float32], turn: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return windows as the network wants them."""
+    return windows if turn is None else turn @ windows

@@ -28,6 +28,7 @@ FLOOR_4 = {
         "data_commands",
         "options",
         "reproduce",
+        "name_command",
         "state_commands",
     )
 }
