@@ -60,7 +60,7 @@ def test_json_says_conflicts(toy_model: Path, tmp_path: Path) -> None:
         ("ax,ay,az,activity", "", "some.csv: has no column label; its columns are ax, ay, az, act"),
         ("ax,ay,z,label", "", "some.csv: has no column az"),
         ("ax,ay,az,label", "x" * 33, "some.csv: a name should take 32 bytes of UTF-8 at most"),
-        ("ax,ay,az,label", " ", "some.csv: no window lies within one label: it needs 2 s of samples"),
+        ("ax,ay,az,label", " ", "some.csv: no window lies within one label: it needs 2 s"),
     ],
 )
 def test_what_cannot_name_is_said_in_one_line(
