@@ -149,7 +149,7 @@ def train(
         int,
         typer.Option(
             help="Trainings from other weights; the worse half by a label-free criterion stops "
-            "after half of the epochs, and after three quarters. 8 cost as much as 5.5 whole ones."
+            "after half of the epochs, and after three quarters. 8 cost as much as 5.75 whole ones."
         ),
     ] = 8,
     balance: Annotated[
