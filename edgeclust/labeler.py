@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclust.alignment import GravityEstimate
+from edgeclust.alignment import MEMORY_S, GravityEstimate
 from edgeclust.bouts import MinimumBout
+from edgeclust.clusters import Clusters
 from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import ConfigError, DataError, StateError
 from edgeclust.images import check_images, scale_images
+from edgeclust.learner import MODES, CentroidLearner
 from edgeclust.state import StateStore
 from edgeclust.state_fields import Part, Tally, pack, restore
 from edgeclust.stream import MISSING, StreamWindow, WindowStream
@@ -23,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 SAVE_WINDOWS, SAVE_S = 10_000, 600.0
 """Windows and seconds of stream between two saves of the state, whichever come first."""
+
+OFF = "off"
+"""The way to learn that keeps the centroids as exported."""
 
 TOO_LARGE = "values too large for the model"
 
@@ -87,12 +92,18 @@ class Labeler:
         their strides take to fill them. Until then they have the label that held before, with
         its distance and confidence.
 
+    learn : str
+        How the centroids follow the stream, see `CentroidLearner`: ``gated``, ``free``, or
+        ``off``, which keeps them as exported. Those of a model of images never move.
+
     Attributes
     ----------
     metadata : ModelMetadata
         What the model file says of itself.
     tally : Tally
         What was seen over the life of the state, and what the clusters were called.
+    learning : bool
+        Set it to False to pause learning: windows are labelled by what was learnt until then.
     n_windows, n_skipped : int
         Windows, or images, seen since it was opened, and those of them left unlabelled.
 
@@ -101,7 +112,8 @@ class Labeler:
     DataError
         If the rate is out of range, or one is given and the model takes images.
     ConfigError
-        If the minimum bout is below 0 or infinite, or one is given for images.
+        If the minimum bout is below 0 or infinite, or one is given for images, or if the mode of
+        learning is unknown.
 
     Examples
     --------
@@ -119,11 +131,25 @@ class Labeler:
     """
 
     def __init__(
-        self, encoder: Encoder, rate_hz: float | None = None, *, min_bout_s: float = 0.0
+        self,
+        encoder: Encoder,
+        rate_hz: float | None = None,
+        *,
+        min_bout_s: float = 0.0,
+        learn: str = "gated",
     ) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
-        self._clusters = metadata.clusters
+        self._exported = metadata.clusters
+        if learn not in (OFF, *MODES):
+            raise ConfigError(
+                f"unknown way to learn {learn!r}: known are {', '.join((*MODES, OFF))}"
+            )
+        # With learning off it keeps what a state says it learnt, and nothing else.
+        mode = "gated" if learn == OFF else learn
+        self._learner = CentroidLearner(self._exported, mode) if metadata.image is None else None
+        self._frozen = learn == OFF
+        self.learning = not self._frozen
         self._stream: WindowStream | None = None
         self._bout = MinimumBout(1)
         if not 0 <= min_bout_s < np.inf:
@@ -145,7 +171,11 @@ class Labeler:
         self._gravity: GravityEstimate | None = None
         if metadata.alignment is not None:
             self._gravity = GravityEstimate(
-                metadata.alignment.units, metadata.rate_hz, metadata.window, metadata.stride
+                metadata.alignment.units,
+                metadata.rate_hz,
+                metadata.window,
+                metadata.stride,
+                memory_s=MEMORY_S,
             )
         self._turn: NDArray[np.float32] | None = None
         self.n_windows = 0
@@ -162,6 +192,7 @@ class Labeler:
         *,
         rate_hz: float | None = None,
         min_bout_s: float = 0.0,
+        learn: str = "gated",
         threads: int = 1,
         spin: bool = False,
         backend: str = "auto",
@@ -179,7 +210,7 @@ class Labeler:
             from time to time and by `close`. The samples of a window under way are not kept: the
             stream starts anew. A save that fails in between is logged as a warning, labelling
             goes on, and the next save tries again.
-        rate_hz, min_bout_s
+        rate_hz, min_bout_s, learn
             See the class.
         threads, spin, backend
             What runs the network: see `edgeclust.encoder.open_encoder`.
@@ -208,7 +239,7 @@ class Labeler:
                 f"got {save_windows} and {save_s}"
             )
         encoder = open_encoder(model, threads=threads, spin=spin, backend=backend)
-        labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s)
+        labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn)
         if state is not None:
             labeler._keep_state(StateStore(state, encoder.model_id))
             metadata = encoder.metadata
@@ -256,6 +287,21 @@ class Labeler:
         self.close()
 
     @property
+    def _clusters(self) -> Clusters:
+        """Today's clusters."""
+        if self._learner is None or self._frozen:
+            return self._exported
+        return self._learner.clusters
+
+    def reset(self) -> None:
+        """Forget what was learnt: the centroids are those exported, gravity is unknown."""
+        if self._learner is not None:
+            self._learner.reset()
+        if self._gravity is not None:
+            self._gravity.reset()
+        self._turn = None
+
+    @property
     def n_gaps(self) -> int:
         """Gaps of the stream so far: each dropped the window under way."""
         return 0 if self._stream is None else self._stream.n_gaps
@@ -270,7 +316,8 @@ class Labeler:
     ) -> list[LabelEvent]:
         """Take the next samples of the stream and label the windows they complete.
 
-        The centroids stay as exported. However the samples are chunked, the events are the same.
+        A window is labelled first and learnt from then. However the samples are chunked, the
+        events are the same, and so is what was learnt.
 
         Parameters
         ----------
@@ -353,6 +400,34 @@ class Labeler:
             fault = None if np.isfinite(pixels).all() else MISSING
             yield self._remember(self._label(index, pixels, fault))
 
+    def partial_fit(self, windows: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+        """Label windows that are already cut, and learn from them, as if `push` had cut them.
+
+        Parameters
+        ----------
+        windows : float array of shape (n_windows, n_channels, window)
+            The next of the stream, in the order of time, in the model's units and rate. Those
+            that `push` would skip are skipped. Not modified.
+
+        Returns
+        -------
+        labels : intp array of shape (n_windows,)
+            Cluster indices in [0, n_clusters), as they were before each window was learnt from;
+            -1 where it was skipped.
+
+        Raises
+        ------
+        DataError
+            If the shape is not the model's, or if the model takes images.
+        """
+        self._of_samples()
+        labels = []
+        for window in self._check_windows(windows):
+            fault = None if np.isfinite(window).all() else MISSING
+            cluster = self._label(0.0, window, fault).cluster
+            labels.append(-1 if cluster is None else cluster)
+        return np.array(labels, np.intp)
+
     def predict(self, windows: NDArray[Any]) -> NDArray[np.intp]:
         """Label windows that are already cut, or images; nothing is remembered of them.
 
@@ -377,13 +452,7 @@ class Labeler:
         """
         if self.metadata.image is not None:
             windows = scale_images(self._check_images(windows))
-        windows = np.asarray(windows, dtype=np.float32)
-        shape = (len(self.metadata.channels), *self.metadata.shape)
-        if windows.shape[1:] != shape:
-            raise DataError(
-                f"windows should have shape (n_windows, {', '.join(map(str, shape))}), "
-                f"got {windows.shape}"
-            )
+        windows = self._check_windows(windows)
         bad = np.flatnonzero(~np.isfinite(windows).reshape(len(windows), -1).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
@@ -392,6 +461,17 @@ class Labeler:
         if len(bad):
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
         return self._clusters.predict(embedding)
+
+    def _check_windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
+        """Refuse windows that the model does not take."""
+        windows = np.asarray(windows, dtype=np.float32)
+        shape = (len(self.metadata.channels), *self.metadata.shape)
+        if windows.shape[1:] != shape:
+            raise DataError(
+                f"windows should have shape (n_windows, {', '.join(map(str, shape))}), "
+                f"got {windows.shape}"
+            )
+        return windows
 
     def _check_images(self, images: NDArray[Any]) -> NDArray[Any]:
         """Refuse images that the model does not take."""
@@ -412,13 +492,17 @@ class Labeler:
             return self._skip(t, fault)
         self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
-        squared = self._clusters.squared_distances(self._encoder.embed(self._turned(window[None])))
+        embedding = self._encoder.embed(self._turned(window[None]))
+        clusters = self._clusters
+        squared = clusters.squared_distances(embedding)
         if not np.isfinite(squared).all():  # samples so large that the network overflows
             return self._skip(t, TOO_LARGE)
         distances = np.sqrt(squared[0])
-        posterior = self._clusters.posterior(squared, self.metadata.temperature)[0]
-        nearest = int(self._clusters.cost(squared).argmin())
+        posterior = clusters.posterior(squared, self.metadata.temperature)[0]
+        nearest = int(clusters.cost(squared).argmin())
         cluster = self._bout.update(nearest)
+        if self._learner is not None and self.learning:
+            self._learner.update(embedding[0])
         return LabelEvent(
             t=float(t),
             cluster=cluster,
@@ -448,6 +532,8 @@ class Labeler:
         parts: dict[str, Part] = {"tally": self.tally}
         if self._gravity is not None:
             parts["gravity"] = self._gravity
+        if self._learner is not None:
+            parts["learner"] = self._learner
         return parts
 
     def _keep_state(self, store: StateStore) -> None:

@@ -17,7 +17,7 @@ STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
 
 
 def test_events_are_those_of_the_release(toy_model: Path) -> None:
-    events = Labeler.open(toy_model).push(STREAM)
+    events = Labeler.open(toy_model, learn="off").push(STREAM)
     assert len(events) == 23
     assert_as_released(events, toy_model)
 
@@ -336,3 +336,58 @@ def test_a_graph_that_does_not_fit_its_metadata_is_refused(toy_model: Path, tmp_
     path.write_bytes(content.replace(b'"window": 50}', b'"window": 60}'))
     with pytest.raises(ModelFileError, match=r"odd.onnx: its graph takes"):
         Labeler.open(path)
+
+
+LONG = np.concatenate([1.15 * STREAM] * 6)
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(cuts=st.lists(st.integers(0, len(LONG)), max_size=10))
+def test_any_chunking_learns_the_same(toy_model: Path, cuts: list[int]) -> None:
+    whole, other = Labeler.open(toy_model), Labeler.open(toy_model)
+    events = whole.push(LONG)
+    chunks = np.split(LONG, sorted(cuts))
+    assert [event for chunk in chunks for event in other.push(chunk)] == events
+    for name, values in whole._learner.fields().items():
+        np.testing.assert_array_equal(values, other._learner.fields()[name])
+
+
+def test_windows_that_are_cut_teach_as_the_stream_does(toy_model: Path) -> None:
+    streamed, given_windows = Labeler.open(toy_model), Labeler.open(toy_model)
+    events = streamed.push(LONG)
+    window, stride = streamed.metadata.window, streamed.metadata.stride
+    windows = np.array([LONG[i : i + window].T for i in range(0, len(LONG) - window + 1, stride)])
+    windows = np.insert(windows, 20, np.nan, axis=0)  # skipped, and no lesson
+    labels = given_windows.partial_fit(windows)
+    assert labels[20] == -1
+    assert np.delete(labels, 20).tolist() == [event.cluster for event in events]
+    np.testing.assert_array_equal(streamed._clusters.centroids, given_windows._clusters.centroids)
+    assert (streamed._clusters.centroids != streamed.metadata.centroids).any()
+
+
+def test_learning_is_off_paused_and_reset(toy_model: Path) -> None:
+    exported = Labeler.open(toy_model).metadata.centroids
+    off, paused, reset = (Labeler.open(toy_model, learn=way) for way in ("off", "free", "gated"))
+    paused.learning = False
+    for labeler in (off, paused, reset):
+        labeler.push(LONG)
+    assert (reset._clusters.centroids != exported).any()
+    reset.reset()
+    for labeler in (off, paused, reset):
+        np.testing.assert_array_equal(labeler._clusters.centroids, exported)
+
+
+def test_predicting_teaches_nothing(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model)
+    dataset = WindowedDataset(TOY_CARD, toy_recordings(1, 30, seed=7))
+    for _ in range(3):
+        labeler.predict(dataset.gather(np.arange(len(dataset))))
+    np.testing.assert_array_equal(labeler._clusters.centroids, labeler.metadata.centroids)
+    assert labeler.n_windows == 0
+
+
+def test_an_unknown_way_to_learn_is_refused(toy_model: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown way to learn 'fast': known are gated, free, of"):
+        Labeler.open(toy_model, learn="fast")
