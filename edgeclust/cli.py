@@ -71,6 +71,14 @@ class EventFormat(StrEnum):
     csv = "csv"
 
 
+class LearnMode(StrEnum):
+    """How ``edgeclust label`` learns."""
+
+    gated = "gated"
+    free = "free"
+    off = "off"
+
+
 @app.command()
 def train(
     data: Annotated[
@@ -418,9 +426,9 @@ def export(
     else:
         print_facts("exported", report.to_json())
         if isinstance(model.card, ImageCard):
-            remark(f"next: edgeclust label {report.model} images.npy --freeze")
+            remark(f"next: edgeclust label {report.model} images.npy")
         else:
-            remark(f"next: edgeclust label {report.model} recording.csv --freeze")
+            remark(f"next: edgeclust label {report.model} recording.csv")
             remark(f"it takes {model.card.rate_hz:g} Hz; say another rate of samples by --rate-hz")
 
 
@@ -454,8 +462,15 @@ def label(
         ),
     ] = "-",
     freeze: Annotated[
-        bool, typer.Option("--freeze", help="Keep the centroids as exported.")
+        bool, typer.Option("--freeze", help="Learn nothing: the same as --learn off.")
     ] = False,
+    learn: Annotated[
+        LearnMode,
+        typer.Option(
+            help="How centroids follow the wearer. 'free' gains more where days are varied, and "
+            "does harm where they are not."
+        ),
+    ] = LearnMode.gated,
     rate_hz: Annotated[
         float | None,
         typer.Option(help="Rate of the samples; what the column 'time' shows if left out."),
@@ -483,20 +498,21 @@ def label(
         ),
     ] = "auto",
 ) -> None:
-    """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
+    """Label a stream window by window, as it comes, and learn: edgeclust label model.onnx walk.csv.
 
     Columns beside the model's channels are ignored; a column 'time' in seconds is optional. A
     window that cannot be labelled has the cluster null, and 'skipped' says why. Of images, uint8
     or float32 (n, channels, height, width), 't' is the index. Ctrl-C and SIGTERM end it well.
     """
-    with (
-        say_warnings(),
-        Labeler.open(
-            model, state, rate_hz=rate_hz, min_bout_s=min_bout, backend=backend
-        ) as labeler,
-    ):
-        if not freeze:
-            remark("this version labels with fixed centroids, as with --freeze")
+    labeler = Labeler.open(
+        model,
+        state,
+        rate_hz=rate_hz,
+        min_bout_s=min_bout,
+        learn="off" if freeze else learn.value,
+        backend=backend,
+    )
+    with say_warnings(), labeler:
         write = _event_writer(format)
         if labeler.metadata.image is None:
             events = _label_stream(labeler, input, follow)

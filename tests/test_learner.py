@@ -60,7 +60,7 @@ def test_a_window_that_comes_once_teaches_nothing() -> None:
     np.testing.assert_array_equal(learn(learner, far), CLUSTERS.centroids)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), offset=st.floats(-50, 50), share=st.floats(0, 0.5))
 def test_no_centroid_goes_further_than_it_may(seed: int, offset: float, share: float) -> None:
     learner = CentroidLearner(CLUSTERS, "free", max_shift=share)
@@ -68,7 +68,7 @@ def test_no_centroid_goes_further_than_it_may(seed: int, offset: float, share: f
     assert np.linalg.norm(moved, axis=1).max() <= 10 * share + 1e-5
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(cut=st.integers(0, 300))
 def test_what_is_restored_goes_on_as_if_nothing_had_happened(cut: int) -> None:
     windows = walk(300)
