@@ -22,6 +22,8 @@ MOST_BYTES = 64 * 2**30
 MOST_RATIO = 200
 """How many times its size a member may grow when it is unpacked; sensor text grows tenfold."""
 
+ZIPS = (".zip", ".gt3x")
+
 
 class Members:
     """Files by their path in a distribution, read one at a time and never unpacked to disk.
@@ -133,6 +135,26 @@ def find_members(
             yield _open_archive(place, marker, opened)
 
 
+@contextmanager
+def open_archive(path: Path, marker: str) -> Iterator[Members]:
+    """Look into an archive; its files can be read as long as the context lasts.
+
+    Parameters
+    ----------
+    path : Path
+        A zip, or a tar where it does not end in ``.zip`` or ``.gt3x``.
+    marker : str
+        As of `find_members`.
+
+    Raises
+    ------
+    DataError
+        As `find_members`.
+    """
+    with ExitStack() as opened:
+        yield _open_archive(path, marker, opened)
+
+
 def find_archive(
     name: str, root: Path | None, marker: str, archives: tuple[str, ...]
 ) -> Path | None:
@@ -192,7 +214,7 @@ def _look(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) 
 
 def _open_archive(path: Path, marker: str, opened: ExitStack) -> Members:
     """Open an archive, or the one within it that holds the data."""
-    look = _in_zip if path.suffix == ".zip" else _in_tar
+    look = _in_zip if path.suffix.lower() in ZIPS else _in_tar
     try:
         found = look(opened.enter_context(path.open("rb")), str(path), marker, opened)
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error) as error:

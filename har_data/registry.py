@@ -9,7 +9,7 @@ from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
 from edgeclust.har_data.cifar import SOURCES as CIFAR
-from edgeclust.har_data.devices import UNREAD, is_device_file
+from edgeclust.har_data.devices import is_device_file
 from edgeclust.har_data.digits import SOURCE as DIGITS
 from edgeclust.har_data.dsads import SOURCE as DSADS
 from edgeclust.har_data.fashion_mnist import SOURCE as FASHION_MNIST
@@ -183,8 +183,6 @@ def _look_up(data: str | Path) -> Source | WholeSet | Path:
     path = Path(data)
     if path.is_dir():
         return path
-    if path.suffix.lower() in UNREAD:
-        raise DataError(f"{data}: {UNREAD[path.suffix.lower()]}")
     if is_device_file(path):
         raise DataError(f"{data}: make a folder of it first: edgeclust data convert {data} FOLDER")
     raise DataError(
