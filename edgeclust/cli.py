@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgeclust import __version__
 from edgeclust.card import ImageCard
 from edgeclust.console import (
     OneLineErrors,
@@ -59,6 +60,25 @@ app.add_typer(data_app, name="data")
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
+
+
+def _print_version(asked: bool) -> None:
+    """Print the version and end, if that is asked for."""
+    if asked:
+        typer.echo(f"edgeclust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command; typer shows the help of the app instead of this."""
 
 
 class EventFormat(StrEnum):
@@ -170,6 +190,7 @@ def train(
 ) -> None:
     """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
     from edgeclust.har_data import absolute_source, open_dataset
+    from edgeclust.har_data.at_rest import find_at_rest
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
 
@@ -209,6 +230,10 @@ def train(
         device=device,
     )
     _say_skipped(dataset)
+    if isinstance(dataset, WindowedDataset):
+        for sensor in find_at_rest(dataset.card, dataset.recordings):
+            if sensor.doubt:
+                remark(f"doubtful: {sensor.doubt}")
     with stop_on_signal() as should_stop, training_progress() as (on_epoch, on_step):
         run = Run.create(
             out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",

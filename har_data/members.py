@@ -182,18 +182,25 @@ def is_there(name: str, root: Path | None, marker: str, archives: tuple[str, ...
     name, root, marker, archives
         As of `find_members`.
     """
-    folder = default_root(name) if root is None else root
-    if folder.is_file():
-        return folder.name in archives
-    return any(
-        any((place / archive).is_file() for archive in archives)
-        or any(_ends_in(path.as_posix(), marker) for path in place.rglob("*"))
-        for place in (folder, folder / name)
-    )
+    place = _find_place(name, root, marker, archives)
+    return place is not None and (place.is_dir() or place.name in archives)
 
 
 def _look(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) -> Path:
-    """Find the archive, or the folder of unpacked files, by names alone."""
+    """Find the archive, or the folder of unpacked files, or say what is not there."""
+    place = _find_place(name, root, marker, archives)
+    if place is None:
+        raise DataError(
+            f"{root or default_root(name)}: has neither {marker} nor {' nor '.join(archives)} of "
+            f"{name!r}: name the folder of the official files, or the archive, with --root"
+        )
+    return place
+
+
+def _find_place(
+    name: str, root: Path | None, marker: str, archives: tuple[str, ...]
+) -> Path | None:
+    """Find the archive, or the folder of unpacked files, by names alone; None where is neither."""
     folder = default_root(name) if root is None else root
     if folder.is_file():
         return folder
@@ -206,10 +213,7 @@ def _look(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) 
         for archive in archives:
             if (place / archive).is_file():
                 return place / archive
-    raise DataError(
-        f"{folder}: has neither {marker} nor {' nor '.join(archives)} of {name!r}: name the "
-        "folder of the official files, or the archive, with --root"
-    )
+    return None
 
 
 def _open_archive(path: Path, marker: str, opened: ExitStack) -> Members:

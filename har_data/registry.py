@@ -1,5 +1,6 @@
 """The data sets known by name, and the one door to all data."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ from edgeclust.har_data.watch import SOURCE as WATCH
 from edgeclust.har_data.wisdm_2019 import SOURCES as WISDM_2019
 from edgeclust.har_data.wisdm_v1 import SOURCE as WISDM_V1
 from edgeclust.images import ArrayDataset
+
+logger = logging.getLogger(__name__)
 
 _KNOWN: tuple[Source | WholeSet, ...] = (
     WATCH,
@@ -200,6 +203,7 @@ def _read(
     if isinstance(what, Path) and is_session_cache(what):
         return read_session_cache(what, repairs)
     if prepared := find_prepared(what, root):
+        logger.info("used as prepared, from %s", prepared)
         return open_prepared(prepared, repairs)
     if isinstance(what, Path):
         return read_recordings_folder(what, repairs)

@@ -213,14 +213,14 @@ def join_in_time(
 
 
 def seconds(where: str, stamps: pd.Series) -> NDArray[np.float64]:
-    """Return the seconds from the first of some dates with times, written as ISO 8601.
+    """Return the seconds from the first of some dates with times.
 
     Parameters
     ----------
     where : str
         The file, for the message.
-    stamps : Series of str
-        As in ``2019-01-12 00:00:00.020``.
+    stamps : Series of str or of dates
+        Texts as ISO 8601 has them, as in ``2019-01-12 00:00:00.020``.
 
     Raises
     ------

@@ -166,6 +166,14 @@ def test_gt3x_goes_the_way_of_the_others_its_gaps_cut_and_told(
     ]
     assert "repaired: 1 gaps cut" in caplog.text
     assert data.columns == [{}, {}]
+    shown = run("data", "convert", tmp_path / "day.gt3x", tmp_path / "mine")
+    assert "repaired: 1 gaps cut" in shown.stderr
+    times = pd.read_csv(tmp_path / "mine" / "0001.csv")["time"]  # the clock of the device
+    assert times[:2].to_list() == [170, 170.033333]
+    for mine, own in zip(
+        read_recordings_folder(tmp_path / "mine")[1], data.recordings, strict=True
+    ):
+        np.testing.assert_array_equal(mine.signal, own.signal)
 
 
 def test_the_extra_is_named_where_it_is_missing(
