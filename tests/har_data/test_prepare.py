@@ -184,7 +184,7 @@ def test_it_is_said_once_that_what_is_prepared_is_used_and_that_columns_are_unkn
     index = folder / "recordings.csv"
     index.write_text(index.read_text().replace("subject", "who"))
     plain = run("data", "show", folder)
-    prepared = run("data", "prepare", folder)
+    prepared = run("data", "prepare", folder, "--jobs", 1)
     again = run("data", "show", folder)
     assert "used as prepared" not in plain.stderr + prepared.stderr
     assert again.stderr.count("used as prepared, from ") == 1
