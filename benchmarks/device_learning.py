@@ -40,7 +40,7 @@ Scores = dict[str, list[float]]
 """Points, one a wearer, by what was measured."""
 
 # What is measured, how it is summed up, the bar, and whether to be above it.
-BARS: list[tuple[str, str, Callable[[NDArray[Any]], float], float, bool]] = [
+BARS: list[tuple[str, str, Callable[[NDArray[Any]], Any], float, bool]] = [
     ("clean 1", "mean", np.mean, -0.5, True),
     ("clean 1", "% of wearers losing > 2", lambda v: 100 * np.mean(v < -2), 10, False),
     ("clean 1", "worst", np.min, -8, True),
@@ -57,7 +57,7 @@ BARS: list[tuple[str, str, Callable[[NDArray[Any]], float], float, bool]] = [
     ("few after", "mean", np.mean, -1.5, True),
     ("control after 4 h of lying", "mean", np.mean, -20, False),
 ]
-ALIGNED_BARS: list[tuple[str, str, Callable[[NDArray[Any]], float], float, bool]] = [
+ALIGNED_BARS: list[tuple[str, str, Callable[[NDArray[Any]], Any], float, bool]] = [
     ("aligned rotated 1", "mean", np.mean, 15, True),
     ("aligned rotated 2", "mean", np.mean, 20, True),
     ("aligned all 1", "mean", np.mean, 15, True),

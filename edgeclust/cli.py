@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from edgeclust import __version__
 from edgeclust.arriving import ArrivingLines
 from edgeclust.card import ImageCard
 from edgeclust.console import (
@@ -23,7 +24,6 @@ from edgeclust.console import (
     print_json,
     print_rows,
     remark,
-    say_warnings,
     stop_on_signal,
     training_progress,
 )
@@ -62,6 +62,25 @@ app.add_typer(state_app, name="state")
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
+
+
+def _print_version(asked: bool) -> None:
+    """Print the version and end, if that is asked for."""
+    if asked:
+        typer.echo(f"edgeclust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command; typer shows the help of the app instead of this."""
 
 
 class EventFormat(StrEnum):
@@ -181,6 +200,7 @@ def train(
 ) -> None:
     """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
     from edgeclust.har_data import absolute_source, open_dataset
+    from edgeclust.har_data.at_rest import find_at_rest
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
 
@@ -220,6 +240,10 @@ def train(
         device=device,
     )
     _say_skipped(dataset)
+    if isinstance(dataset, WindowedDataset):
+        for sensor in find_at_rest(dataset.card, dataset.recordings):
+            if sensor.doubt:
+                remark(f"doubtful: {sensor.doubt}")
     with stop_on_signal() as should_stop, training_progress() as (on_epoch, on_step):
         run = Run.create(
             out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
@@ -512,7 +536,7 @@ def label(
         learn="off" if freeze else learn.value,
         backend=backend,
     )
-    with say_warnings(), labeler:
+    with labeler:
         write = _event_writer(format)
         if labeler.metadata.image is None:
             events = _label_stream(labeler, input, follow)

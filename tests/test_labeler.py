@@ -346,6 +346,8 @@ def test_any_chunking_learns_the_same(toy_model: Path, cuts: list[int]) -> None:
     events = whole.push(LONG)
     chunks = np.split(LONG, sorted(cuts))
     assert [event for chunk in chunks for event in other.push(chunk)] == events
+    assert whole._learner is not None
+    assert other._learner is not None
     for name, values in whole._learner.fields().items():
         np.testing.assert_array_equal(values, other._learner.fields()[name])
 

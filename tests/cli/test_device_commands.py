@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgeclust
 from edgeclust import Labeler
 from edgeclust.cli import app
 
@@ -350,3 +351,7 @@ def test_a_command_without_its_extra_says_what_to_install(extra: str, masked: li
     assert result.returncode == 1
     assert f"pip install 'edgeclust[{extra}]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"edgeclust {edgeclust.__version__}\n"
