@@ -15,8 +15,9 @@ DEVICE := .venv-device/.installed
 demo: $(TRAIN) $(DEVICE)
 	.venv/bin/python demo/demo.py
 
+# A process a core, each of one thread: more would only get into each other's way.
 test: $(TRAIN)
-	.venv/bin/pytest
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadfile
 
 # 10,000 damaged model files, and those cut at every kilobyte; the tests open a few hundred.
 fuzz: $(TRAIN)

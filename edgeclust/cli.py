@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from edgeclust import __version__
 from edgeclust.arriving import ArrivingLines
 from edgeclust.card import ImageCard
 from edgeclust.console import (
@@ -23,7 +24,6 @@ from edgeclust.console import (
     print_json,
     print_rows,
     remark,
-    say_warnings,
     stop_on_signal,
     training_progress,
 )
@@ -66,11 +66,38 @@ Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
 
 
+def _print_version(asked: bool) -> None:
+    """Print the version and end, if that is asked for."""
+    if asked:
+        typer.echo(f"edgeclust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command; typer shows the help of the app instead of this."""
+
+
 class EventFormat(StrEnum):
     """How ``edgeclust label`` prints its events."""
 
     jsonl = "jsonl"
     csv = "csv"
+
+
+class LearnMode(StrEnum):
+    """How ``edgeclust label`` learns."""
+
+    gated = "gated"
+    free = "free"
+    off = "off"
 
 
 @app.command()
@@ -151,7 +178,7 @@ def train(
         int,
         typer.Option(
             help="Trainings from other weights; the worse half by a label-free criterion stops "
-            "after half of the epochs, and after three quarters. 8 cost as much as 5.5 whole ones."
+            "after half of the epochs, and after three quarters. 8 cost as much as 5.75 whole ones."
         ),
     ] = 8,
     balance: Annotated[
@@ -175,6 +202,7 @@ def train(
 ) -> None:
     """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
     from edgeclust.har_data import absolute_source, open_dataset
+    from edgeclust.har_data.at_rest import find_at_rest
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
 
@@ -214,6 +242,10 @@ def train(
         device=device,
     )
     _say_skipped(dataset)
+    if isinstance(dataset, WindowedDataset):
+        for sensor in find_at_rest(dataset.card, dataset.recordings):
+            if sensor.doubt:
+                remark(f"doubtful: {sensor.doubt}")
     with stop_on_signal() as should_stop, training_progress() as (on_epoch, on_step):
         run = Run.create(
             out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
@@ -420,9 +452,9 @@ def export(
     else:
         print_facts("exported", report.to_json())
         if isinstance(model.card, ImageCard):
-            remark(f"next: edgeclust label {report.model} images.npy --freeze")
+            remark(f"next: edgeclust label {report.model} images.npy")
         else:
-            remark(f"next: edgeclust label {report.model} recording.csv --freeze")
+            remark(f"next: edgeclust label {report.model} recording.csv")
             remark(f"it takes {model.card.rate_hz:g} Hz; say another rate of samples by --rate-hz")
 
 
@@ -456,8 +488,15 @@ def label(
         ),
     ] = "-",
     freeze: Annotated[
-        bool, typer.Option("--freeze", help="Keep the centroids as exported.")
+        bool, typer.Option("--freeze", help="Learn nothing: the same as --learn off.")
     ] = False,
+    learn: Annotated[
+        LearnMode,
+        typer.Option(
+            help="How centroids follow the wearer. 'free' gains more where days are varied, and "
+            "does harm where they are not."
+        ),
+    ] = LearnMode.gated,
     rate_hz: Annotated[
         float | None,
         typer.Option(help="Rate of the samples; what the column 'time' shows if left out."),
@@ -485,20 +524,21 @@ def label(
         ),
     ] = "auto",
 ) -> None:
-    """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
+    """Label a stream window by window, as it comes, and learn: edgeclust label model.onnx walk.csv.
 
     Columns beside the model's channels are ignored; a column 'time' in seconds is optional. A
     window that cannot be labelled has the cluster null, and 'skipped' says why. Of images, uint8
     or float32 (n, channels, height, width), 't' is the index. Ctrl-C and SIGTERM end it well.
     """
-    with (
-        say_warnings(),
-        Labeler.open(
-            model, state, rate_hz=rate_hz, min_bout_s=min_bout, backend=backend
-        ) as labeler,
-    ):
-        if not freeze:
-            remark("this version labels with fixed centroids, as with --freeze")
+    labeler = Labeler.open(
+        model,
+        state,
+        rate_hz=rate_hz,
+        min_bout_s=min_bout,
+        learn="off" if freeze else learn.value,
+        backend=backend,
+    )
+    with labeler:
         write = _event_writer(format)
         if labeler.metadata.image is None:
             events = _label_stream(labeler, input, follow)

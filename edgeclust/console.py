@@ -41,7 +41,8 @@ class OneLineErrors(typer.core.TyperGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; what a user can mend is said, anything else keeps its traceback."""
         try:
-            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
+            with say_remarks():
+                sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
         except EdgeclustError as error:
             fail(str(error))
         except OSError as error:
@@ -112,7 +113,7 @@ def format_value(value: Any) -> str:
 
 
 class _Remarks(logging.Handler):
-    """Says what the library warns of, a line each."""
+    """Says what the library remarks, a line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it."""
@@ -120,14 +121,17 @@ class _Remarks(logging.Handler):
 
 
 @contextmanager
-def say_warnings() -> Iterator[None]:
-    """Say on stderr what the library warns of."""
-    logger, remarks = logging.getLogger("edgeclust"), _Remarks(logging.WARNING)
+def say_remarks() -> Iterator[None]:
+    """Say on stderr what the library warns of, and what it finds worth a line."""
+    logger, remarks = logging.getLogger("edgeclust"), _Remarks()
+    level = logger.level
     logger.addHandler(remarks)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(remarks)
+        logger.setLevel(level)
 
 
 @contextmanager
@@ -136,8 +140,7 @@ def training_progress() -> Iterator[
 ]:
     """Show a training on stderr: a bar on a terminal, else a few lines.
 
-    What is shown is the restart, its epoch, the loss, the clusters used, and the speed; and what
-    the library warns of.
+    What is shown is the restart, its epoch, the loss, the clusters used, and the speed.
 
     Yields
     ------
@@ -168,7 +171,7 @@ def training_progress() -> Iterator[
     def on_step(n_done: int, n_planned: int) -> None:
         bar.update(task, completed=n_done, total=n_planned)
 
-    with say_warnings(), bar:
+    with bar:
         yield on_epoch, on_step
 
 
@@ -228,7 +231,7 @@ def reading_progress() -> Iterator[Callable[[int, int], None]]:
             bar.reset(task, completed=n_done, total=n_all)
         bar.update(task, completed=n_done)
 
-    with say_warnings(), bar:
+    with bar:
         yield on_part
 
 

@@ -93,10 +93,10 @@ class Labeler:
         Seconds that a new label has to last before events have it: as many windows in a row as
         their strides take to fill them. Until then they have the label that held before, with
         its distance and confidence.
-
     learn : str
         How the centroids follow the stream, see `CentroidLearner`: ``gated``, ``free``, or
-        ``off``, which keeps them as exported. Those of a model of images never move.
+        ``off``, which leaves them as exported, or as the state has them. Those of a model of
+        images never move.
 
     Attributes
     ----------
@@ -147,11 +147,9 @@ class Labeler:
             raise ConfigError(
                 f"unknown way to learn {learn!r}: known are {', '.join((*MODES, OFF))}"
             )
-        # With learning off it keeps what a state says it learnt, and nothing else.
-        mode = "gated" if learn == OFF else learn
+        self.learning = learn != OFF
+        mode = learn if self.learning else "gated"  # to go by if it is switched on later
         self._learner = CentroidLearner(self._exported, mode) if metadata.image is None else None
-        self._frozen = learn == OFF
-        self.learning = not self._frozen
         self._stream: WindowStream | None = None
         self._bout = MinimumBout(1)
         if not 0 <= min_bout_s < np.inf:
@@ -294,9 +292,7 @@ class Labeler:
     @property
     def _clusters(self) -> Clusters:
         """Today's clusters."""
-        if self._learner is None or self._frozen:
-            return self._exported
-        return self._learner.clusters
+        return self._exported if self._learner is None else self._learner.clusters
 
     def reset(self) -> None:
         """Forget what was learnt: the centroids are those exported, gravity is unknown."""

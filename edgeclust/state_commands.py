@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeclust.console import print_facts, print_json, print_rows, remark, say_warnings
+from edgeclust.console import print_facts, print_json, print_rows, remark
 from edgeclust.errors import StateError
 from edgeclust.options import Json
 from edgeclust.state import read_state, reset_state
@@ -64,8 +64,7 @@ def reset(
 
 def _read(folder: Path) -> dict[str, Any]:
     """Return what a state says, as JSON has it."""
-    with say_warnings():
-        saved = read_state(folder)
+    saved = read_state(folder)
     if saved is None:
         raise StateError(f"{folder}: holds no state")
     fields = unpack(saved.payload)

@@ -228,9 +228,7 @@ def broken_stream(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     return samples, 1.7e9 + np.cumsum(steps) / rng.choice([20, 25, 50])
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 999),
     cuts=st.lists(st.integers(0, 320), max_size=6),
@@ -341,15 +339,15 @@ def test_a_graph_that_does_not_fit_its_metadata_is_refused(toy_model: Path, tmp_
 LONG = np.concatenate([1.15 * STREAM] * 6)
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, len(LONG)), max_size=10))
 def test_any_chunking_learns_the_same(toy_model: Path, cuts: list[int]) -> None:
     whole, other = Labeler.open(toy_model), Labeler.open(toy_model)
     events = whole.push(LONG)
     chunks = np.split(LONG, sorted(cuts))
     assert [event for chunk in chunks for event in other.push(chunk)] == events
+    assert whole._learner is not None
+    assert other._learner is not None
     for name, values in whole._learner.fields().items():
         np.testing.assert_array_equal(values, other._learner.fields()[name])
 

@@ -38,15 +38,15 @@ def aligned_model(toy_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_was_counted_is_found_again(toy_model: Path, tmp_path: Path) -> None:
-    with Labeler.open(toy_model, state=tmp_path) as labeler:
+    with Labeler.open(toy_model, state=tmp_path, learn="off") as labeler:
         events = labeler.push(STREAM)
-    with Labeler.open(toy_model, state=tmp_path) as labeler:
+    with Labeler.open(toy_model, state=tmp_path, learn="off") as labeler:
         tally = labeler.tally
         assert (tally.n_windows, tally.n_skipped) == (24, 1)
         assert tally.counts.tolist() == [sum(e.cluster == k for e in events) for k in range(3)]
         assert labeler.n_windows == 0  # since it was opened
         assert labeler.push(STREAM) == events  # the stream starts anew, at 0 s
-    with Labeler.open(toy_model, state=tmp_path) as labeler:
+    with Labeler.open(toy_model, state=tmp_path, learn="off") as labeler:
         assert labeler.tally.n_windows == 48
 
 

@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from edgeclust import Clusters, ConfigError, DataError
 from edgeclust.learner import N_PLACES, CentroidLearner
 
-CLUSTERS = Clusters(np.float32([[0, 0], [10, 0], [0, 10]]), 20.0, np.log(np.full(3, 1 / 3)))
+CLUSTERS = Clusters(
+    np.array([[0, 0], [10, 0], [0, 10]], np.float32), 20.0, np.log(np.full(3, 1 / 3))
+)
 
 
 def walk(n_windows: int, seed: int = 0, offset: float = 1.0) -> NDArray[np.float32]:
     """Bouts of 20 windows around each centroid in turn, all of them moved along the first axis."""
     rng = np.random.default_rng(seed)
-    centres = CLUSTERS.centroids[np.arange(n_windows) // 20 % 3] + np.float32([offset, 0])
+    centres = CLUSTERS.centroids[np.arange(n_windows) // 20 % 3] + np.array([offset, 0], np.float32)
     return (centres + 0.5 * rng.normal(size=(n_windows, 2))).astype(np.float32)
 
 
@@ -37,9 +39,9 @@ def test_centroids_follow_a_wearer_who_differs() -> None:
 def test_eight_visits_to_places_that_count_move_a_centroid_once() -> None:
     learner = CentroidLearner(CLUSTERS)
     # Visits 2, 3, 4, 8 and 16 of the first place are admitted, 2 and 3 of the second.
-    learn(learner, np.repeat(np.float32([[1, 0], [10, 1]]), [16, 3], axis=0))
+    learn(learner, np.repeat(np.array([[1, 0], [10, 1]], np.float32), [16, 3], axis=0))
     np.testing.assert_array_equal(learner.clusters.centroids, CLUSTERS.centroids)
-    learner.update(np.float32([10, 1]))
+    learner.update(np.array([10, 1], np.float32))
     # .3 of the way; 4 visits against the 3 that the exported place counts for.
     expected = [[0.3 * 4 / 7, 0], [10, 0.3 * 4 / 7], [0, 10]]
     np.testing.assert_allclose(learner.clusters.centroids, expected, atol=1e-6)
@@ -56,11 +58,11 @@ def test_hours_of_one_activity_leave_the_others_where_they_are() -> None:
 
 def test_a_window_that_comes_once_teaches_nothing() -> None:
     learner = CentroidLearner(CLUSTERS)
-    far = np.float32([[1000 * k, 0] for k in range(200)])
+    far = np.array([[1000 * k, 0] for k in range(200)], np.float32)
     np.testing.assert_array_equal(learn(learner, far), CLUSTERS.centroids)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99), offset=st.floats(-50, 50), share=st.floats(0, 0.5))
 def test_no_centroid_goes_further_than_it_may(seed: int, offset: float, share: float) -> None:
     learner = CentroidLearner(CLUSTERS, "free", max_shift=share)
@@ -68,7 +70,7 @@ def test_no_centroid_goes_further_than_it_may(seed: int, offset: float, share: f
     assert np.linalg.norm(moved, axis=1).max() <= 10 * share + 1e-5
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(cut=st.integers(0, 300))
 def test_what_is_restored_goes_on_as_if_nothing_had_happened(cut: int) -> None:
     windows = walk(300)
@@ -102,7 +104,7 @@ def test_the_state_is_small_and_little_endian_and_a_copy() -> None:
 
 
 def test_one_cluster_has_nothing_to_learn() -> None:
-    one = Clusters(np.float32([[3, 3]]), 1.0, np.zeros(1))
+    one = Clusters(np.array([[3, 3]], np.float32), 1.0, np.zeros(1))
     np.testing.assert_array_equal(learn(CentroidLearner(one), walk(100)), [[3, 3]])
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgeclust import DataError, StateError
+from edgeclust import Clusters, DataError, StateError
 from edgeclust.alignment import GravityEstimate, Unit
+from edgeclust.learner import CentroidLearner
 from edgeclust.state import Saved
 from edgeclust.state_fields import Part, Tally, pack, restore, unpack
 
@@ -72,8 +73,12 @@ def test_every_state_of_a_model_is_as_long() -> None:
 
 
 def test_a_slot_of_twelve_clusters_is_as_long_as_the_documentation_says() -> None:
-    payload = pack({"tally": Tally(12), "gravity": gravity()})
-    assert len(Saved(1, (0, 1, 0), "00" * 32, 1, payload).to_bytes()) == 924
+    centroids = np.random.default_rng(0).normal(size=(12, 32)).astype(np.float32)
+    learner = CentroidLearner(Clusters(centroids, 1.0, np.zeros(12)))
+    payload = pack({"tally": Tally(12), "gravity": gravity(), "learner": learner})
+    size = len(Saved(1, (0, 1, 0), "00" * 32, 1, payload).to_bytes())
+    assert size == 11_636
+    assert size <= 12 * 1024
 
 
 def test_a_payload_is_what_the_documentation_says() -> None:
@@ -183,7 +188,7 @@ def test_a_kept_state_of_version_1_can_be_read_by_struct_alone() -> None:
         n_values = 1
         for size in shape:
             n_values *= size or 1
-        letter = {b"<f4": "f", b"<f8": "d", b"<u8": "Q", b"<i8": "q", b"|u1": "B"}[
+        letter = {b"<f4": "f", b"<f8": "d", b"<u8": "Q", b"<u4": "I", b"<i8": "q", b"|u1": "B"}[
             dtype.rstrip(b"\0")
         ]
         own = struct.Struct(f"<{n_values}{letter}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgeclust
 from edgeclust import Labeler
 from edgeclust.cli import app
 
@@ -38,7 +39,9 @@ def test_a_file_is_labelled_as_python_labels_it(toy_model: Path, recording: Path
     result = run("label", toy_model, recording, "--freeze")
     assert result.exit_code == 0
     events = [json.loads(line) for line in result.stdout.splitlines()]
-    assert events == [event.to_json() for event in Labeler.open(toy_model).push(STREAM)]
+    assert events == [
+        event.to_json() for event in Labeler.open(toy_model, learn="off").push(STREAM)
+    ]
     assert result.stderr == ""
 
 
@@ -52,7 +55,7 @@ def test_a_file_of_another_rate_is_resampled_to_its_end(toy_model: Path, tmp_pat
     stream = STREAM.repeat(2, axis=0)
     (tmp_path / "fast.csv").write_text(as_csv(stream))
     result = run("label", toy_model, tmp_path / "fast.csv", "--rate-hz", 50, "--freeze")
-    labeler = Labeler.open(toy_model, rate_hz=50)
+    labeler = Labeler.open(toy_model, rate_hz=50, learn="off")
     expected = labeler.push(stream) + labeler.finish()
     assert len(expected) == 23
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
@@ -71,10 +74,24 @@ def test_events_can_be_csv(toy_model: Path, recording: Path) -> None:
     assert lines[1].startswith("0.0,")
 
 
-def test_without_freeze_it_says_that_centroids_are_fixed(toy_model: Path, recording: Path) -> None:
-    result = run("label", toy_model, recording)
-    assert result.stderr == "this version labels with fixed centroids, as with --freeze\n"
-    assert result.stdout == run("label", toy_model, recording, "--freeze").stdout
+def test_it_learns_unless_told_not_to(toy_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(as_csv(1.2 * np.tile(STREAM, (20, 1))))
+    frozen = run("label", toy_model, path, "--freeze").stdout
+    assert frozen == run("label", toy_model, path, "--learn", "off").stdout
+    told = {frozen}
+    for mode in ("gated", "free"):
+        labelled = run("label", toy_model, path, "--learn", mode).stdout
+        assert labelled not in told
+        told.add(labelled)
+    assert run("label", toy_model, path).stdout in told - {frozen}
+    # What a state has learnt is used by --freeze too, and stays as it is.
+    state = tmp_path / "state"
+    run("label", toy_model, path, "--state", state)
+    learnt = run("state", "export", state).stdout
+    assert run("label", toy_model, path, "--state", state, "--freeze").stdout != frozen
+    fields = [json.loads(text)["fields"] for text in (learnt, run("state", "export", state).stdout)]
+    assert fields[0]["learner.centroids"] == fields[1]["learner.centroids"]
 
 
 def test_a_label_is_out_as_soon_as_its_window_is_whole(toy_model: Path) -> None:
@@ -140,7 +157,7 @@ def test_a_rate_is_taken_from_the_column_time(toy_model: Path, tmp_path: Path) -
 
 def test_a_new_label_has_to_last_as_long_as_is_said(toy_model: Path, recording: Path) -> None:
     result = run("label", toy_model, recording, "--freeze", "--min-bout", 2.5)
-    expected = Labeler.open(toy_model, min_bout_s=2.5).push(STREAM)
+    expected = Labeler.open(toy_model, min_bout_s=2.5, learn="off").push(STREAM)
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
         event.to_json() for event in expected
     ]
@@ -334,3 +351,7 @@ def test_a_command_without_its_extra_says_what_to_install(extra: str, masked: li
     assert result.returncode == 1
     assert f"pip install 'edgeclust[{extra}]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"edgeclust {edgeclust.__version__}\n"

@@ -90,9 +90,36 @@ def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
         assert set(by_epoch[after]) == set(best[: len(by_epoch[after])])
     final = by_epoch[8]
     assert result.reports[-1].restart == min(final, key=final.__getitem__)
-    assert len(result.reports) == 8
-    assert min(result.criteria) == result.reports[-1].criterion
-    assert planned == {(5 * 4 + 3 * 2 + 2 * 2) * n_batches(len(toy_dataset), 8)}
+    assert [report.voted for report in result.reports] == 8 * [False] + 2 * [True]
+    assert min(result.criteria) == result.reports[7].criterion
+    assert planned == {(5 * 4 + 3 * 2 + 2 * 2 + 2) * n_batches(len(toy_dataset), 8)}
+
+
+def test_the_best_restart_follows_the_vote_of_all(
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voted = np.arange(len(toy_dataset)) % 3  # nothing that an encoder would find by itself
+    config = replace(QUICK, epochs=4, restarts=2)
+    monkeypatch.setattr("edgeclust.train.loop.vote", lambda posteriors, first: voted)
+    seen: list[NDArray[np.intp]] = []
+    step = Trainer.step
+
+    def watched(
+        self: Trainer, blocks: list[NDArray[np.intp]], labels: NDArray[np.intp] | None = None
+    ) -> tuple[float, float]:
+        if labels is not None:
+            seen.append(labels)
+        return step(self, blocks, labels)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    result = train(toy_dataset, config)
+    assert len(seen) == n_batches(len(toy_dataset), 32)
+    assert all(labels is voted for labels in seen)
+    assert result.reports[-1].voted
+    # A vote that would leave a cluster empty is not followed, and one restart has none to ask.
+    monkeypatch.setattr("edgeclust.train.loop.vote", lambda posteriors, first: voted % 2)
+    assert not train(toy_dataset, config).reports[-1].voted
+    assert not train(toy_dataset, replace(config, restarts=1)).reports[-1].voted
 
 
 def test_the_restart_is_kept_whose_labels_the_others_find_again(
