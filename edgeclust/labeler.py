@@ -15,12 +15,13 @@ from edgeclust.bouts import MinimumBout
 from edgeclust.clusters import Clusters
 from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import ConfigError, DataError, StateError
+from edgeclust.growth import ClusterGrowth
 from edgeclust.images import check_images, scale_images
 from edgeclust.learner import MODES, CentroidLearner
 from edgeclust.naming import Naming, name_clusters
 from edgeclust.samples import Chunk
 from edgeclust.state import StateStore
-from edgeclust.state_fields import Part, Tally, encode_name, pack, restore
+from edgeclust.state_fields import Part, Tally, encode_name, pack, restore, unpack
 from edgeclust.stream import MISSING, StreamWindow, WindowStream
 
 logger = logging.getLogger(__name__)
@@ -56,10 +57,13 @@ class LabelEvent:
         probability at the sigma of training, which is low throughout.
     novel : bool or None
         Whether the distance to the nearest cluster is beyond its radius, so beyond that of 99 %
-        of its training windows.
+        of its training windows. A new cluster's radius is the median of those.
     skipped : str or None
         Why the window was skipped: it holds missing or infinite samples, its stamps are more
         than a tenth off, or its values are too large for the model. None where it has a label.
+    born : int or None
+        Id of the cluster that was opened with this window, see `ClusterGrowth`; those to come may
+        have it. None where none was.
     """
 
     t: float
@@ -69,12 +73,14 @@ class LabelEvent:
     confidence: float | None
     novel: bool | None
     skipped: str | None = None
+    born: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the event as ``edgeclust label`` prints it: `skipped` only where it was."""
+        """Return the event as ``edgeclust label`` prints it, no `skipped` or `born` of None."""
         content = asdict(self)
-        if self.skipped is None:
-            del content["skipped"]
+        for key in ("skipped", "born"):
+            if content[key] is None:
+                del content[key]
         return content
 
 
@@ -98,6 +104,11 @@ class Labeler:
         ``off``, which leaves them as exported, or as the state has them. Those of a model of
         images never move.
 
+    grow : int
+        New clusters that may be opened, at most 32, for what no cluster knows, see
+        `ClusterGrowth`; 0 opens none. Where it is more, the exported centroids learn nothing from
+        windows beyond every radius, for those may become something new.
+
     Attributes
     ----------
     metadata : ModelMetadata
@@ -115,7 +126,7 @@ class Labeler:
         If the rate is out of range, or one is given and the model takes images.
     ConfigError
         If the minimum bout is below 0 or infinite, or one is given for images, or if the mode of
-        learning is unknown.
+        learning is unknown, or `grow` is out of range or given for images.
 
     Examples
     --------
@@ -139,6 +150,7 @@ class Labeler:
         *,
         min_bout_s: float = 0.0,
         learn: str = "gated",
+        grow: int = 0,
     ) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
@@ -150,6 +162,11 @@ class Labeler:
         self.learning = learn != OFF
         mode = learn if self.learning else "gated"  # to go by if it is switched on later
         self._learner = CentroidLearner(self._exported, mode) if metadata.image is None else None
+        self.grow = grow
+        self._growth: ClusterGrowth | None = None
+        if grow:
+            self._growth = ClusterGrowth(self._exported, metadata.radii, grow)
+        self._radii = np.array(metadata.radii)
         self._stream: WindowStream | None = None
         self._bout = MinimumBout(1)
         if not 0 <= min_bout_s < np.inf:
@@ -163,11 +180,13 @@ class Labeler:
             raise DataError("the model takes images, which have no rate: leave rate_hz out")
         elif min_bout_s:
             raise ConfigError("the model takes images, which have no bouts: leave min_bout_s out")
+        elif grow:
+            raise ConfigError("the model takes images, which do not persist: leave grow out")
         self._gravity = self._new_gravity()
         self._turn: NDArray[np.float32] | None = None
         self.n_windows = 0
         self.n_skipped = 0
-        self.tally = Tally(self._clusters.n_clusters)
+        self.tally = Tally(self._exported.n_clusters + grow)
         self._store: StateStore | None = None
         self._save_every = 0
 
@@ -196,6 +215,7 @@ class Labeler:
         rate_hz: float | None = None,
         min_bout_s: float = 0.0,
         learn: str = "gated",
+        grow: int | None = None,
         threads: int = 1,
         spin: bool = False,
         backend: str = "auto",
@@ -215,6 +235,8 @@ class Labeler:
             goes on, and the next save tries again.
         rate_hz, min_bout_s, learn
             See the class.
+        grow : int, optional
+            See the class. Left out: as many as the state reserves, 0 where there is none.
         threads, spin, backend
             What runs the network: see `edgeclust.encoder.open_encoder`.
         save_windows : int
@@ -233,8 +255,8 @@ class Labeler:
         MissingExtraError
             If onnxruntime is asked for and not installed.
         StateError
-            If the folder is in use, cannot be read or written, or holds the state of another model
-            or of a newer edgeclust.
+            If the folder is in use, cannot be read or written, or holds the state of another
+            model, of another `grow` or of a newer edgeclust.
         """
         if save_windows < 1 or not save_s > 0:
             raise ConfigError(
@@ -242,9 +264,17 @@ class Labeler:
                 f"got {save_windows} and {save_s}"
             )
         encoder = open_encoder(model, threads=threads, spin=spin, backend=backend)
-        labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn)
-        if state is not None:
-            labeler._keep_state(StateStore(state, encoder.model_id))
+        store = None if state is None else StateStore(state, encoder.model_id)
+        try:
+            n_slots = _n_slots(store, grow)
+            labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn, grow=n_slots)
+            if store is not None:
+                labeler._keep_state(store)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
+        if store is not None:
             metadata = encoder.metadata
             if metadata.image is None and save_s < math.inf:
                 in_s = int(save_s * metadata.rate_hz / metadata.stride)
@@ -262,8 +292,12 @@ class Labeler:
         """
         if self._store is None:
             raise StateError("there is no folder to save to: open the labeler with state=FOLDER")
-        moved = self._clusters.centroids.astype(np.float64) - self.metadata.centroids
-        self.tally.shift = np.sqrt(np.square(moved).sum(axis=1))
+        clusters = self._clusters
+        moved = clusters.centroids[: self._exported.n_clusters].astype(np.float64)
+        moved -= self.metadata.centroids
+        self.tally.shift[: len(moved)] = np.sqrt(np.square(moved).sum(axis=1))
+        if self._growth is not None:
+            self._growth.note_overlaps(clusters)
         self._store.save(pack(self._parts()))
 
     def close(self) -> None:
@@ -292,12 +326,19 @@ class Labeler:
     @property
     def _clusters(self) -> Clusters:
         """Today's clusters."""
-        return self._exported if self._learner is None else self._learner.clusters
+        clusters = self._exported if self._learner is None else self._learner.clusters
+        return clusters if self._growth is None else self._growth.extend(clusters)
 
     def reset(self) -> None:
-        """Forget what was learnt: the centroids are those exported, gravity is unknown."""
+        """Forget what was learnt: clusters are those exported, gravity is unknown; names stay."""
         if self._learner is not None:
             self._learner.reset()
+        if self._growth is not None:
+            self._growth.reset()
+            self._radii = self._growth.radii
+            self._bout.restart()
+            for slot in range(self._exported.n_clusters, len(self.tally.names)):
+                self.tally.names[slot] = None
         if self._gravity is not None:
             self._gravity.reset()
         self._turn = None
@@ -575,6 +616,8 @@ class Labeler:
             self._bout.restart()
             if self._gravity is not None:
                 self._gravity.restart()
+            if self._growth is not None:
+                self._growth.restart()
         return self._remember(self._label(window.t, window.samples, window.fault))
 
     def _label(self, t: float, window: NDArray[np.float32], fault: str | None) -> LabelEvent:
@@ -593,16 +636,44 @@ class Labeler:
         posterior = clusters.posterior(squared, self.metadata.temperature)[0]
         nearest = int(clusters.cost(squared).argmin())
         cluster = self._bout.update(nearest)
-        if self._learner is not None and self.learning:
-            self._learner.update(embedding[0])
+        novel = bool(distances[nearest] > self._radii[nearest])
+        born = self._learn(embedding[0], clusters, distances, nearest) if self.learning else None
         return LabelEvent(
             t=float(t),
             cluster=cluster,
-            name=self.tally.names[cluster] or self.metadata.names[cluster],
+            name=self._name_of(cluster),
             distance=float(distances[cluster]),
             confidence=float(posterior[cluster]),
-            novel=bool(distances[nearest] > self.metadata.radii[nearest]),
+            novel=novel,
+            born=born,
         )
+
+    def _name_of(self, cluster: int) -> str | None:
+        """Return what a cluster is called, on the device or in the model file."""
+        exported = self.metadata.names
+        name = self.tally.names[cluster]
+        return name or (exported[cluster] if cluster < len(exported) else None)
+
+    def _learn(
+        self,
+        embedding: NDArray[np.float32],
+        clusters: Clusters,
+        distances: NDArray[np.float64],
+        nearest: int,
+    ) -> int | None:
+        """Learn from a window that has its label; return the cluster that was opened, if any."""
+        if self._learner is None:
+            return None
+        if self._growth is None:
+            self._learner.update(embedding)
+            return None
+        if nearest < self._exported.n_clusters and (distances <= self._radii).any():
+            self._learner.update(embedding)
+        born = self._growth.update(embedding, clusters, distances, nearest)
+        if born is not None:
+            self._radii = self._growth.radii
+            logger.info("opened cluster %d", born)
+        return born
 
     def _skip(self, t: float, reason: str) -> LabelEvent:
         """Return the event of a window that cannot be labelled."""
@@ -626,6 +697,8 @@ class Labeler:
             parts["gravity"] = self._gravity
         if self._learner is not None:
             parts["learner"] = self._learner
+        if self._growth is not None:
+            parts["growth"] = self._growth
         return parts
 
     def _keep_state(self, store: StateStore) -> None:
@@ -634,11 +707,12 @@ class Labeler:
             if store.payload is not None:
                 restore(self._parts(), store.payload)
         except StateError as error:
-            store.close()
             raise StateError(
                 f"{store.folder}: {error}; to forget it: edgeclust state reset {store.folder}"
             ) from error
         self._store = store
+        if self._growth is not None:
+            self._radii = self._growth.radii
         if self._gravity is not None and self._gravity.count.any():
             self._turn = self._turn_of(self._gravity)
 
@@ -651,6 +725,19 @@ class Labeler:
             except StateError as error:
                 logger.warning("%s; labelling goes on, and the next save tries again", error)
         return event
+
+
+def _n_slots(store: StateStore | None, grow: int | None) -> int:
+    """Return how many slots for new clusters a state has, or is to have."""
+    if store is None or store.payload is None:
+        return grow or 0
+    reserved = unpack(store.payload).get("growth.sizes", np.zeros(0)).size
+    if grow not in (None, reserved):
+        raise StateError(
+            f"{store.folder}: its state reserves {reserved} new clusters, not {grow}: leave grow "
+            f"out to go on with it, or forget it: edgeclust state reset {store.folder}"
+        )
+    return reserved
 
 
 def _turned(windows: NDArray[np.float32], turn: NDArray[np.float32] | None) -> NDArray[np.float32]:

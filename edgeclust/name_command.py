@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from edgeclust.console import print_json, print_rows, remark, say_warnings
+from edgeclust.console import print_json, print_rows, remark
 from edgeclust.errors import DataError
 from edgeclust.labeler import Labeler
 from edgeclust.options import Json
@@ -38,7 +38,7 @@ def name(
     Each activity gets a cluster of its own where it can; a cluster without an example keeps the
     name it had, if any. 'edgeclust label' with the same folder tells the names from then on.
     """
-    with say_warnings(), Labeler.open(model, state, rate_hz=rate_hz) as labeler:
+    with Labeler.open(model, state, rate_hz=rate_hz) as labeler:
         if labeler.metadata.image is not None:
             raise DataError("the model takes images: name its clusters by Labeler.name in Python")
         with open(labelled, encoding="utf-8", newline="") as lines:
