@@ -83,10 +83,11 @@ class ClusterGrowth:
     def __init__(self, clusters: Clusters, radii: Any, n_slots: int) -> None:
         if not 1 <= n_slots <= MOST_SLOTS:
             raise ConfigError(f"grow should be from 0 to {MOST_SLOTS} clusters, got {n_slots}")
-        self._n_exported, n_features = clusters.centroids.shape
+        self._n_exported, n_features = map(int, clusters.centroids.shape)
         self._exported_radii = np.asarray(radii, np.float64)
         self._radius = float(np.median(self._exported_radii))
         self._shape = n_slots, n_features
+        self._extended: tuple[Clusters, Clusters] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -286,6 +287,6 @@ class ClusterGrowth:
 
     def _changed(self) -> None:
         """Forget what follows from the clusters."""
-        self._extended: tuple[Clusters, Clusters] | None = None
+        self._extended = None
         own = np.full(self.n_born, self._radius)
         self._radii = np.concatenate([self._exported_radii, own])

@@ -111,10 +111,11 @@ def name_clusters(
         )
     known = tuple(dict.fromkeys(activities))
     counts = np.zeros((n_clusters, len(known)), np.intp)
-    np.add.at(counts, (clusters, [known.index(activity) for activity in activities]), 1)
-    names: list[str | None] = [known[row.argmax()] if row.any() else None for row in counts]
-    for cluster, activity in _match(counts):
-        names[cluster] = known[activity]
+    for cluster, activity in zip(clusters.tolist(), activities, strict=True):
+        counts[cluster, known.index(activity)] += 1
+    names: list[str | None] = [known[r.argmax()] if r.any() else None for r in counts]
+    for row, column in _match(counts):
+        names[row] = known[column]
     return Naming(known, counts, tuple(names))
 
 

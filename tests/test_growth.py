@@ -1,12 +1,15 @@
 """Clusters that are opened in the stream, and a labeler that opens them."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edgeclust import Clusters, ConfigError, DataError, Labeler, LabelEvent, StateError
 from edgeclust.growth import RUN, ClusterGrowth
@@ -14,10 +17,17 @@ from edgeclust.state_fields import pack, restore
 
 from toy import toy_recordings
 
-CLUSTERS = Clusters(np.float32([[0, 0], [10, 0]]), sigma=2.0, log_prior=np.log([0.5, 0.5]))
+Floats = NDArray[np.floating[Any]]
+
+
+def f32(values: Any) -> NDArray[np.float32]:
+    return np.array(values, np.float32)
+
+
+CLUSTERS = Clusters(f32([[0, 0], [10, 0]]), sigma=2.0, log_prior=np.log([0.5, 0.5]))
 RADII = (1.0, 1.0)
-NEW = np.float32([5, 5])
-KNOWN = np.float32([0, 0])
+NEW = f32([5, 5])
+KNOWN = f32([0, 0])
 
 BOUT_S = 20
 RATE = 25
@@ -27,12 +37,12 @@ def growing(n_slots: int = 2) -> ClusterGrowth:
     return ClusterGrowth(CLUSTERS, RADII, n_slots)
 
 
-def feed(growth: ClusterGrowth, *windows: np.ndarray) -> list[int]:
+def feed(growth: ClusterGrowth, *windows: NDArray[np.float32]) -> list[int]:
     """Give it windows; return the clusters it opened."""
     return feed_of(CLUSTERS, growth, *windows)
 
 
-def feed_of(exported: Clusters, growth: ClusterGrowth, *windows: np.ndarray) -> list[int]:
+def feed_of(exported: Clusters, growth: ClusterGrowth, *windows: NDArray[np.float32]) -> list[int]:
     """Do so for other clusters."""
     born = []
     for window in windows:
@@ -42,7 +52,7 @@ def feed_of(exported: Clusters, growth: ClusterGrowth, *windows: np.ndarray) -> 
     return [cluster for cluster in born if cluster is not None]
 
 
-def fresh_stream() -> np.ndarray:
+def fresh_stream() -> Floats:
     """Two bouts of something that no cluster knows, between rest and walking, of shape (n, 3)."""
     rng = np.random.default_rng(5)
     t = np.arange(BOUT_S * RATE) / RATE
@@ -61,7 +71,7 @@ def test_two_bouts_in_one_place_open_a_cluster() -> None:
     np.testing.assert_allclose(clusters.centroids[2], NEW + 0.25, atol=1e-6)
     np.testing.assert_allclose(np.exp(clusters.log_prior[2]), 0.5)
     assert growth.radii.tolist() == [1, 1, 1]
-    assert clusters.predict(np.float32([NEW, KNOWN])).tolist() == [2, 0]
+    assert clusters.predict(f32([NEW, KNOWN])).tolist() == [2, 0]
 
 
 def test_one_bout_opens_nothing_however_long() -> None:
@@ -86,7 +96,7 @@ def test_windows_that_do_not_agree_open_nothing() -> None:
 def test_bouts_in_different_places_open_nothing() -> None:
     growth = growing()
     for angle in np.linspace(0, np.pi, 4, endpoint=False):
-        place = np.float32([100 * np.cos(angle), 100 * np.sin(angle)])
+        place = f32([100 * np.cos(angle), 100 * np.sin(angle)])
         assert feed(growth, *[place] * 40, KNOWN) == []
 
 
@@ -94,7 +104,7 @@ def test_outliers_between_two_bouts_do_not_make_it_forget_the_first() -> None:
     growth = growing()
     feed(growth, *[NEW] * 12)
     for value in range(100):
-        feed(growth, np.float32([0, 20 + 3 * value]), KNOWN)
+        feed(growth, f32([0, 20 + 3 * value]), KNOWN)
     assert feed(growth, *[NEW] * 12) == [2]
 
 
@@ -102,15 +112,15 @@ def test_the_bouts_forgotten_are_those_of_longest_ago() -> None:
     growth = growing()
     feed(growth, *[NEW] * 12, KNOWN)
     for value in range(4):
-        feed(growth, *[np.float32([0, 20 + 3 * value])] * 12, KNOWN)
+        feed(growth, *[f32([0, 20 + 3 * value])] * 12, KNOWN)
     assert feed(growth, *[NEW] * 12) == []
 
 
 def test_bouts_around_a_cluster_do_not_open_another_within_it() -> None:
-    clusters = Clusters(np.float32([[0], [100]]), 2.0, np.log([0.5, 0.5]))
+    clusters = Clusters(f32([[0], [100]]), 2.0, np.log([0.5, 0.5]))
     growth = ClusterGrowth(clusters, (1.0, 9.0), 1)  # the median is 5
-    left, right = np.float32([-1.5]), np.float32([1.5])
-    there, bouts = np.float32([0]), []
+    left, right = f32([-1.5]), f32([1.5])
+    there, bouts = f32([0]), []
     for _ in range(5):
         bouts += [*[left] * 12, there, *[right] * 12, there]
     assert feed_of(clusters, growth, *bouts) == []
@@ -120,7 +130,7 @@ def test_slots_are_taken_in_order_and_no_more_than_there_are() -> None:
     growth = growing(2)
     born = []
     for value in (20, 40, 60):
-        place = np.float32([0, value])
+        place = f32([0, value])
         born += feed(growth, *[place] * 12, KNOWN, *[place] * 12, KNOWN)
     assert born == [2, 3]
     assert growth.extend(CLUSTERS).centroids[:, 1].tolist() == [0, 0, 20, 40]
@@ -129,13 +139,13 @@ def test_slots_are_taken_in_order_and_no_more_than_there_are() -> None:
 def test_a_new_centroid_follows_its_windows_and_no_others() -> None:
     growth = growing()
     feed(growth, *[NEW] * 12, KNOWN, *[NEW] * 12)
-    feed(growth, *[NEW + np.float32([0.5, 0])] * 24)
+    feed(growth, *[NEW + f32([0.5, 0])] * 24)
     np.testing.assert_allclose(
-        growth.extend(CLUSTERS).centroids[2], NEW + np.float32([0.25, 0]), atol=1e-5
+        growth.extend(CLUSTERS).centroids[2], NEW + f32([0.25, 0]), atol=1e-5
     )
-    feed(growth, *[np.float32([5, 7])] * 100)  # nearest to it, and beyond its radius
+    feed(growth, *[f32([5, 7])] * 100)  # nearest to it, and beyond its radius
     np.testing.assert_allclose(
-        growth.extend(CLUSTERS).centroids[2], NEW + np.float32([0.25, 0]), atol=1e-5
+        growth.extend(CLUSTERS).centroids[2], NEW + f32([0.25, 0]), atol=1e-5
     )
 
 
@@ -144,7 +154,7 @@ def test_overlaps_are_noted_for_the_user_to_decide() -> None:
     feed(growth, *[NEW] * 12, KNOWN, *[NEW] * 12)
     growth.note_overlaps(growth.extend(CLUSTERS))
     assert growth.fields()["overlaps"].tolist() == [-1, -1]
-    moved = Clusters(np.float32([[5, 4.5], [10, 0]]), 2.0, CLUSTERS.log_prior)
+    moved = Clusters(f32([[5, 4.5], [10, 0]]), 2.0, CLUSTERS.log_prior)
     growth.note_overlaps(growth.extend(moved))
     assert growth.fields()["overlaps"].tolist() == [0, -1]
     assert growth.n_born == 1
@@ -160,7 +170,7 @@ def test_overlaps_are_noted_for_the_user_to_decide() -> None:
 def test_a_restored_growth_goes_on_as_one_that_was_never_saved(
     places: list[tuple[float, float]], cut: int, repeat: int
 ) -> None:
-    windows = [np.float32(place) for place in places for _ in range(repeat)]
+    windows = [f32(place) for place in places for _ in range(repeat)]
     first, second = growing(), growing()
     feed(first, *windows[:cut])
     restore({"growth": second}, pack({"growth": first}))
@@ -193,8 +203,8 @@ def test_slots_are_between_one_and_many(n_slots: int, toy_model: Path) -> None:
         Labeler.open(toy_model, grow=n_slots)
 
 
-def label(labeler: Labeler, stream: np.ndarray, cuts: tuple[int, ...] = ()) -> list[LabelEvent]:
-    return [event for part in np.split(stream, cuts) for event in labeler.push(part)]
+def label(labeler: Labeler, stream: Floats, cuts: Sequence[int] = ()) -> list[LabelEvent]:
+    return [event for part in np.split(stream, [*cuts]) for event in labeler.push(part)]
 
 
 def test_a_labeler_opens_a_cluster_tells_it_and_keeps_it(

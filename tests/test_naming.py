@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from edgeclust import DataError, GravityAlignment, Labeler
 from edgeclust.alignment import Unit
@@ -16,19 +17,21 @@ from edgeclust.naming import name_clusters
 
 from toy import TOY_CARD, toy_images, toy_recordings
 
+Samples = NDArray[np.float32]
+
 RECORDING = toy_recordings(n_subjects=1, seconds=20, seed=3)[0]
 ACTIVITIES = TOY_CARD.classes
 SAMPLES = RECORDING.signal.T
 
 
-def examples(n_each: int) -> tuple[np.ndarray, list[str]]:
+def examples(n_each: int) -> tuple[Samples, list[str]]:
     """The first windows of each activity."""
     starts = [20 * 25 * k + 50 * i for k in range(3) for i in range(n_each)]
     windows = np.stack([RECORDING.signal[:, start : start + 50] for start in starts])
     return windows, [activity for activity in ACTIVITIES for _ in range(n_each)]
 
 
-def runs(unlabelled: int = 0) -> list[tuple[str, tuple[np.ndarray, None]]]:
+def runs(unlabelled: int = 0) -> list[tuple[str, tuple[Samples, None]]]:
     """The recording as labelled runs, the first samples of each without a label."""
     parts = [(name, SAMPLES[500 * k : 500 * k + 500]) for k, name in enumerate(ACTIVITIES)]
     cut = [[("", part[:unlabelled]), (name, part[unlabelled:])] for name, part in parts]
@@ -48,7 +51,7 @@ def test_the_naming_is_the_best_of_all_one_to_one(
     wide = np.zeros((4, 4), int)
     wide[: counts.shape[0], : counts.shape[1]] = counts
     best = max(sum(wide[k, order[k]] for k in range(4)) for order in permutations(range(4)))
-    own = {}  # the most that each activity has in a cluster called after it
+    own: dict[str, int] = {}  # the most that each activity has in a cluster called after it
     for cluster, name in enumerate(naming.names):
         assert (name is None) == (not counts[cluster].any())
         if name is not None:

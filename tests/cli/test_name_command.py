@@ -96,3 +96,38 @@ def test_stamped_samples_of_another_rate_are_resampled(toy_model: Path, tmp_path
     result = run("name", toy_model, tmp_path / "some.csv", "--state", tmp_path / "mine", "--json")
     clusters = json.loads(result.stdout)["clusters"]
     assert sorted(cluster["name"] for cluster in clusters) == ["a0", "a1", "a2"]
+
+
+def test_new_clusters_show_in_the_state_and_in_events(toy_model: Path, tmp_path: Path) -> None:
+    wave = 3 * np.sign(np.sin(2 * np.pi * 8 * np.arange(500) / 25))[:, None] * [1, -1, 0.5]
+    known = toy_recordings(n_subjects=1, seconds=20, seed=3)[0].signal.T[:500]
+    day = np.concatenate([known, wave - [2, 0, 0], known, wave - [2, 0, 0], known])
+    path, state = tmp_path / "day.csv", tmp_path / "mine"
+    np.savetxt(path, day, delimiter=",", header="ax,ay,az", comments="")
+    result = run("label", toy_model, path, "--state", state, "--grow", 2, "--format", "csv")
+    header, *events = result.stdout.splitlines()
+    assert header == "t,cluster,name,distance,confidence,novel,skipped,born"
+    assert [line.split(",")[-1] for line in events if not line.endswith(",")] == ["3"]
+    facts = json.loads(run("state", "show", state, "--json").stdout)
+    assert [cluster["cluster"] for cluster in facts["clusters"]] == [0, 1, 2, 3]
+    assert (facts["n_new"], facts["n_slots_free"], facts["overlaps"]) == (1, 1, [])
+    failed = run("label", toy_model, path, "--state", state, "--grow", 1)
+    assert "its state reserves 2 new clusters, not 1: leave grow out" in fails_with(failed)
+    again = run("label", toy_model, path, "--state", state)
+    assert {json.loads(line)["cluster"] for line in again.stdout.splitlines()} >= {3}
+
+
+def test_overlaps_are_suggested_and_no_more(toy_model: Path, tmp_path: Path) -> None:
+    with Labeler.open(toy_model, state=tmp_path, grow=1) as labeler:
+        assert labeler._growth is not None
+        fields = labeler._growth.fields()
+        fields["centroids"][0] = labeler.metadata.centroids[1] + 1e-3
+        fields["sizes"][0] = 24
+        labeler._growth.restore(fields)
+        labeler._radii = labeler._growth.radii
+    result = run("state", "show", tmp_path)
+    assert result.stderr == (
+        "cluster 3 and cluster 1 lie within each other's radius: if they are one activity, give "
+        "both its name\n"
+    )
+    assert json.loads(run("state", "show", tmp_path, "--json").stdout)["overlaps"] == [[3, 1]]
