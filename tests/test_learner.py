@@ -43,7 +43,7 @@ def test_eight_visits_to_places_that_count_move_a_centroid_once() -> None:
     np.testing.assert_array_equal(learner.clusters.centroids, CLUSTERS.centroids)
     learner.update(np.array([10, 1], np.float32))
     # .3 of the way; 4 visits against the 3 that the exported place counts for.
-    expected = [[0.3 * 4 / 7, 0], [10, 0.3 * 4 / 7], [0, 10]]
+    expected = np.array([[0.3 * 4 / 7, 0], [10, 0.3 * 4 / 7], [0, 10]])
     np.testing.assert_allclose(learner.clusters.centroids, expected, atol=1e-6)
 
 

@@ -52,4 +52,5 @@ def vote(posteriors: Sequence[NDArray[np.float64]], first: int) -> NDArray[np.in
             mean += posterior[:, own] / len(posteriors)
         if np.array_equal(mean, before):
             break
-    return mean.argmax(axis=1)
+    labels: NDArray[np.intp] = mean.argmax(axis=1)
+    return labels
