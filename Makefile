@@ -27,7 +27,7 @@ lint: $(TRAIN)
 # checkout hides the installed package.
 types: $(TRAIN)
 	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml --package edgeclust
-	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo
+	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo ../examples
 
 wheel: $(WHEEL)
 

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from enum import StrEnum
-from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from edgeclust.arriving import ArrivingLines
 from edgeclust.card import ImageCard
 from edgeclust.console import (
     OneLineErrors,
+    StopAtReads,
     grid_progress,
     print_facts,
     print_json,
@@ -462,28 +463,40 @@ def label(
     ] = False,
     rate_hz: Annotated[
         float | None,
-        typer.Option(help="Rate of the samples, if not the model's, to which they are resampled."),
+        typer.Option(help="Rate of the samples; what the column 'time' shows if left out."),
     ] = None,
+    min_bout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long a new label has to last to be told."),
+    ] = 0.0,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for what is appended to the file, for ever.")
+    ] = False,
     format: Annotated[EventFormat, typer.Option(help="How to print.")] = EventFormat.jsonl,
 ) -> None:
     """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
 
-    Columns beside the model's channels are ignored; a column 'time' in seconds is optional. Of
-    images, uint8 or float32 (n, channels, height, width), 't' is the index.
+    Columns beside the model's channels are ignored; a column 'time' in seconds is optional. A
+    window that cannot be labelled has the cluster null, and 'skipped' says why. Of images, uint8
+    or float32 (n, channels, height, width), 't' is the index. Ctrl-C and SIGTERM end it well.
     """
-    labeler = Labeler.open(model, rate_hz=rate_hz)
+    labeler = Labeler.open(model, rate_hz=rate_hz, min_bout_s=min_bout)
     if not freeze:
         remark("this version labels with fixed centroids, as with --freeze")
     write = _event_writer(format)
-    label_all = _label_stream if labeler.metadata.image is None else _label_images
-    for event in label_all(labeler, input):
+    if labeler.metadata.image is None:
+        events = _label_stream(labeler, input, follow)
+    else:
+        events = _label_images(labeler, input)
+    for event in events:
         write(event.to_json())
     if labeler.n_skipped:
         kind = "windows" if labeler.metadata.image is None else "images"
-        remark(
-            f"skipped {labeler.n_skipped} of {labeler.n_windows} {kind}: "
-            "they hold NaN, infinity, empty cells or values beyond measure"
-        )
+        remark(f"skipped {labeler.n_skipped} of {labeler.n_windows} {kind}: their events say why")
+    if labeler.n_gaps:
+        remark(f"cut the stream at {labeler.n_gaps} gaps between its time stamps")
+    if labeler.n_late:
+        remark(f"left out {labeler.n_late} samples whose time is that of one before, or earlier")
 
 
 def _label_images(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
@@ -496,17 +509,20 @@ def _label_images(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
         raise DataError(f"{input}: {error}") from error
 
 
-def _label_stream(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
-    """Label samples as they come."""
+def _label_stream(labeler: Labeler, input: str, follow: bool) -> Iterator[LabelEvent]:
+    """Label samples as they come, until they end or a signal comes."""
     metadata = labeler.metadata
     source = "standard input" if input == "-" else input
-    # Every window ends where a chunk ends, so its label is out as soon as its last sample is in.
-    chunk = gcd(metadata.window, metadata.stride)
     n_samples = 0
-    with _open_text(input) as lines:
-        for samples, t in read_samples(lines, metadata.channel_names, source=source, chunk=chunk):
+    with _open_stream(input, follow) as stream, StopAtReads() as stop:
+        lines = ArrivingLines(stream, follow=follow)
+        # What came at once is pushed at once, so a label is out as soon as its last sample is in.
+        chunks = read_samples(lines, metadata.channel_names, source=source, dry=lambda: lines.dry)
+        for samples, t in stop.read(chunks):
             n_samples += len(samples)
             yield from labeler.push(samples, t)
+    if stop.asked:
+        return
     yield from labeler.finish()
     if not labeler.n_windows:
         raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
@@ -574,21 +590,21 @@ def _say_skipped(dataset: "Dataset") -> None:
 
 
 @contextmanager
-def _open_text(source: str) -> Iterator[io.TextIOWrapper]:
-    """Open a CSV file, or standard input for '-', to be read line by line as it grows."""
+def _open_stream(source: str, follow: bool) -> Iterator[io.BufferedReader]:
+    """Open a CSV file, or standard input for '-', for its bytes."""
     if source == "-":
+        if follow:
+            raise ConfigError("--follow is for a file: standard input is waited for anyway")
         if sys.stdin is None:
             raise DataError("standard input is closed")
-        text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
-        yield text
-        text.detach()
+        yield cast(io.BufferedReader, sys.stdin.buffer)
     elif source.lower().endswith((".parquet", ".npz")):
         raise DataError(
             f"{source}: a stream is read as CSV; 'edgeclust data convert' writes a folder as such"
         )
     else:
-        with open(source, encoding="utf-8-sig", newline="") as text:
-            yield text
+        with open(source, "rb") as stream:
+            yield stream
 
 
 def _event_writer(format: EventFormat) -> Callable[[dict[str, Any]], None]:

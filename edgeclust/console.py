@@ -4,10 +4,11 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -27,6 +28,8 @@ from edgeclust.errors import EdgeclustError
 if TYPE_CHECKING:
     from edgeclust.reproduce import Progress
     from edgeclust.train import EpochReport
+
+T = TypeVar("T")
 
 N_PLAIN_LINES = 10
 """Lines of progress, about, that each restart prints where stderr is no terminal."""
@@ -290,3 +293,63 @@ def stop_on_signal(
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+class _Stopped(BaseException):
+    """Ends a wait for input."""
+
+
+class StopAtReads:
+    """Let Ctrl-C and SIGTERM end a loop where it reads, at once; the work in between is finished.
+
+    So what the work changes is whole when the loop ends. A second signal interrupts at once.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether a signal came.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._reads = False
+
+    def __enter__(self) -> "StopAtReads":
+        """Take the signals over."""
+        self._before = [(n, signal.signal(n, self._ask)) for n in (signal.SIGINT, signal.SIGTERM)]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Hand the signals back."""
+        for number, handler in self._before:
+            signal.signal(number, handler)
+        return kind is _Stopped
+
+    def read(self, source: Iterable[T]) -> Iterator[T]:
+        """Yield what a source does until it ends or a signal comes."""
+        items = iter(source)
+        while True:
+            try:
+                self._reads = True
+                if self.asked:
+                    return
+                item = next(items)
+                self._reads = False
+            except (StopIteration, _Stopped):
+                return
+            finally:
+                self._reads = False
+            yield item
+
+    def _ask(self, number: int, frame: Any) -> None:
+        """Take a signal."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        if self._reads:
+            raise _Stopped

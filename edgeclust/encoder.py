@@ -19,6 +19,9 @@ class OnnxEncoder:
         A ``.onnx`` file that ``edgeclust export`` wrote.
     threads : int
         Threads of the session; 1 suits a wearable.
+    spin : bool
+        Whether threads wait for the next window in a busy loop: sooner back, and the battery is
+        sooner empty.
 
     Raises
     ------
@@ -26,7 +29,7 @@ class OnnxEncoder:
         If the file is missing, damaged, no ONNX, lacks the metadata, or its parts do not fit.
     """
 
-    def __init__(self, model: Path | str, *, threads: int = 1) -> None:
+    def __init__(self, model: Path | str, *, threads: int = 1, spin: bool = False) -> None:
         path = Path(model)
         try:
             content = path.read_bytes()
@@ -35,8 +38,7 @@ class OnnxEncoder:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # A spinning thread burns a wearable's battery between windows.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
         options.log_severity_level = 4
         try:
             self._session = ort.InferenceSession(

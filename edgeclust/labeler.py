@@ -9,46 +9,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclust.alignment import GravityEstimate
+from edgeclust.bouts import MinimumBout
 from edgeclust.encoder import OnnxEncoder
-from edgeclust.errors import DataError
+from edgeclust.errors import ConfigError, DataError
 from edgeclust.images import check_images, scale_images
-from edgeclust.resampling import StreamResampler
-from edgeclust.samples import check_rate
-from edgeclust.windows import WindowCutter
+from edgeclust.stream import MISSING, StreamWindow, WindowStream
+
+TOO_LARGE = "values too large for the model"
 
 
 @dataclass(frozen=True)
 class LabelEvent:
-    """The label of one window of a stream.
+    """The label of one window of a stream, or why it has none.
 
     Parameters
     ----------
     t : float
         Seconds of the window's first sample: its time stamp, or its index over the rate. Of an
         image its index among those labelled.
-    cluster : int
-        Index of the cluster, in [0, n_clusters).
+    cluster : int or None
+        Index of the cluster, in [0, n_clusters). None where the window was skipped, and so are
+        the name, the distance, the confidence and whether it is novel.
     name : str or None
         What the cluster is called.
-    distance : float
+    distance : float or None
         Euclidean distance of the window's embedding to the cluster's centroid.
-    confidence : float
+    confidence : float or None
         Posterior probability of the cluster, in [0, 1].
-    novel : bool
-        Whether the distance is beyond the cluster's radius, so beyond that of 99 % of the
-        training windows.
+    novel : bool or None
+        Whether the distance to the nearest cluster is beyond its radius, so beyond that of 99 %
+        of its training windows.
+    skipped : str or None
+        Why the window was skipped: it holds missing or infinite samples, its stamps are more
+        than a tenth off, or its values are too large for the model. None where it has a label.
     """
 
     t: float
-    cluster: int
+    cluster: int | None
     name: str | None
-    distance: float
-    confidence: float
-    novel: bool
+    distance: float | None
+    confidence: float | None
+    novel: bool | None
+    skipped: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the event as the object that ``edgeclust label`` prints."""
-        return asdict(self)
+        """Return the event as ``edgeclust label`` prints it: `skipped` only where it was."""
+        content = asdict(self)
+        if self.skipped is None:
+            del content["skipped"]
+        return content
 
 
 class Labeler:
@@ -59,21 +68,27 @@ class Labeler:
     encoder : OnnxEncoder
         An open model file.
     rate_hz : float, optional
-        Rate of the stream in Hz, which is resampled to the model's where it is another, as
-        recordings are: see `StreamResampler`. The model's when left out.
+        Rate of the stream in Hz. Left out: what its first time stamps show, see `find_rate`, or
+        the model's where it has none. Where it is another than the model's, the stream is
+        resampled as recordings are: see `StreamResampler`.
+    min_bout_s : float
+        Seconds that a new label has to last before events have it: as many windows in a row as
+        their strides take to fill them. Until then they have the label that held before, with
+        its distance and confidence.
 
     Attributes
     ----------
     metadata : ModelMetadata
         What the model file says of itself.
     n_windows, n_skipped : int
-        Windows, or images, seen so far, and those of them left unlabelled: they hold NaN,
-        infinity or values so large that the network overflows.
+        Windows, or images, seen so far, and those of them left unlabelled.
 
     Raises
     ------
     DataError
-        If the rate is out of range, or the model takes images.
+        If the rate is out of range, or one is given and the model takes images.
+    ConfigError
+        If the minimum bout is below 0 or infinite, or one is given for images.
 
     Examples
     --------
@@ -85,38 +100,48 @@ class Labeler:
                 print(event.t, event.cluster)
     """
 
-    def __init__(self, encoder: OnnxEncoder, rate_hz: float | None = None) -> None:
+    def __init__(
+        self, encoder: OnnxEncoder, rate_hz: float | None = None, *, min_bout_s: float = 0.0
+    ) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
         self._clusters = metadata.clusters
-        self._rate_hz = metadata.rate_hz if rate_hz is None else rate_hz
-        self._resample: tuple[StreamResampler, StreamResampler] | None = None
-        if metadata.image is not None and rate_hz is not None:
-            raise DataError("the model takes images, which have no rate: leave rate_hz out")
-        if self._rate_hz != metadata.rate_hz:
-            rates = self._rate_hz, metadata.rate_hz
-            self._resample = (
-                StreamResampler(len(metadata.channels), *rates),
-                StreamResampler(1, *rates, interpolate=True),
-            )
+        self._stream: WindowStream | None = None
+        self._bout = MinimumBout(1)
+        if not 0 <= min_bout_s < np.inf:
+            raise ConfigError(f"min_bout_s should be at least 0 s and finite, got {min_bout_s}")
         if metadata.image is None:
-            self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
-            # Time stamps are cut alike; float32 could not tell samples apart after a few days.
-            self._stamps = WindowCutter(1, metadata.window, metadata.stride, dtype=np.float64)
+            self._stream = WindowStream(
+                metadata.channel_names,
+                metadata.rate_hz,
+                metadata.window,
+                metadata.stride,
+                told_hz=rate_hz,
+            )
+            n_windows = int(np.ceil(min_bout_s * metadata.rate_hz / metadata.stride))
+            self._bout = MinimumBout(max(1, n_windows))
+        elif rate_hz is not None:
+            raise DataError("the model takes images, which have no rate: leave rate_hz out")
+        elif min_bout_s:
+            raise ConfigError("the model takes images, which have no bouts: leave min_bout_s out")
         self._gravity: GravityEstimate | None = None
         if metadata.alignment is not None:
             self._gravity = GravityEstimate(
                 metadata.alignment.units, metadata.rate_hz, metadata.window, metadata.stride
             )
         self._turn: NDArray[np.float32] | None = None
-        self._n_samples = 0
-        self._stamped: bool | None = None
         self.n_windows = 0
         self.n_skipped = 0
 
     @classmethod
     def open(
-        cls, model: Path | str, *, threads: int = 1, rate_hz: float | None = None
+        cls,
+        model: Path | str,
+        *,
+        rate_hz: float | None = None,
+        min_bout_s: float = 0.0,
+        threads: int = 1,
+        spin: bool = False,
     ) -> "Labeler":
         """Open a model file.
 
@@ -124,22 +149,32 @@ class Labeler:
         ----------
         model : Path or str
             A ``.onnx`` file that ``edgeclust export`` wrote.
-        threads : int
-            Threads of the onnxruntime session.
-        rate_hz : float, optional
-            Rate of the stream, if not the model's.
+        rate_hz, min_bout_s
+            See the class.
+        threads, spin
+            Of the onnxruntime session: see `OnnxEncoder`.
 
         Raises
         ------
         ModelFileError
             If the file is missing, damaged, no ONNX, or no model of this library.
-        DataError
-            If the rate is out of range, or the model takes images.
+        DataError, ConfigError
+            See the class.
         """
-        return cls(OnnxEncoder(model, threads=threads), rate_hz)
+        return cls(OnnxEncoder(model, threads=threads, spin=spin), rate_hz, min_bout_s=min_bout_s)
+
+    @property
+    def n_gaps(self) -> int:
+        """Gaps of the stream so far: each dropped the window under way."""
+        return 0 if self._stream is None else self._stream.n_gaps
+
+    @property
+    def n_late(self) -> int:
+        """Samples left out so far, for their stamp is that of one before or earlier."""
+        return 0 if self._stream is None else self._stream.n_late
 
     def push(
-        self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None
+        self, samples: NDArray[np.floating[Any]], t: NDArray[np.float64] | None = None
     ) -> list[LabelEvent]:
         """Take the next samples of the stream and label the windows they complete.
 
@@ -149,56 +184,56 @@ class Labeler:
         ----------
         samples : float array of shape (n_samples, n_channels)
             Samples in the model's units and the stream's rate, channels in the model's order. A
-            window that holds NaN or infinity, or overflows the network, is counted in
-            `n_skipped` and gets no event: unlike those of recordings, holes of a stream are not
-            bridged, and where it is resampled they grow by the filter's length. Not modified.
+            window that holds NaN or infinity, or overflows the network, is skipped: unlike those
+            of recordings, holes of a stream are not bridged, and where it is resampled they grow
+            by the filter's length. Not modified.
         t : float64 array of shape (n_samples,), optional
             Seconds of each sample, given with every call or with none. Left out: the index of
-            the sample in the stream, divided by its rate. A stream that is resampled gets stamps
-            on the lines between them, so the filter's delay does not show in events.
+            the sample in the stream, divided by its rate. Stamps need not be regular: a window
+            is labelled where those of its first and last sample are as far apart as its samples
+            say, to a tenth and one step, and skipped where not. A sample that comes with the
+            stamp of one before, or an earlier one, is left out and counted in `n_late`. A step
+            of more than a second (three steps where that is longer), or further back, is a gap:
+            the window under way is dropped and the next one starts behind it. A stream that is
+            resampled gets stamps on the lines between them, so the filter's delay does not show
+            in events.
 
         Returns
         -------
         events : list of LabelEvent
-            In the order of time.
+            In the order they came, one for each window, skipped or not.
 
         Raises
         ------
         DataError
-            If the samples have another number of channels, if `t` has another length, comes
-            with some calls only, or shows another rate than the stream's, or if the model takes
-            images.
+            If the samples have another number of channels; if `t` has another length, is not
+            finite or comes with some calls only; if the first stamps, of nine tenths of a
+            window, show another rate than was told or, where none was, no rate at all; or if
+            the model takes images.
         """
-        if self.metadata.image is not None:
-            raise DataError("the model takes images, not a stream of samples: use label_images")
-        samples = np.asarray(samples, dtype=np.float32)
-        channels = self.metadata.channel_names
-        if samples.ndim != 2 or samples.shape[1] != len(channels):
-            raise DataError(
-                f"samples should have shape (n_samples, {len(channels)}) for the channels "
-                f"{', '.join(channels)}, got shape {samples.shape}"
-            )
-        stamps = self._stamp(len(samples), t)
-        if self._resample is None:
-            return self._label_stream(samples, stamps)
-        filtered, lines = self._resample
-        return self._label_stream(filtered.push(samples), lines.push(stamps))
+        return [*map(self._label_window, self._of_samples().push(samples, t))]
 
     def finish(self) -> list[LabelEvent]:
-        """Label the windows that the end of a stream completes, as where a file ends.
-
-        Those are the last of a stream that is resampled, for its filter looks ahead; of others
-        there are none left. Nothing may be pushed afterwards.
+        """End the stream, as where a file ends, or a segment of it, as before a known gap.
 
         Returns
         -------
         events : list of LabelEvent
-            In the order of time.
+            Of the windows that are whole by now, as the filter of a stream that is resampled
+            looks ahead; of others there are none left. What is pushed next starts anew.
+
+        Raises
+        ------
+        DataError
+            If the model takes images.
         """
-        if self._resample is None:
-            return []
-        filtered, lines = self._resample
-        return self._label_stream(filtered.finish(), lines.finish())
+        return [*map(self._label_window, self._of_samples().finish())]
+
+    def _of_samples(self) -> WindowStream:
+        """Return the stream, which a model of images does not have."""
+        if self._stream is None:
+            raise DataError("the model takes images, not a stream of samples: use label_images")
+        return self._stream
 
     def label_images(self, images: NDArray[Any]) -> Iterator[LabelEvent]:
         """Label images one by one.
@@ -207,7 +242,7 @@ class Labeler:
         ----------
         images : array of shape (n_images, n_channels, height, width)
             As `predict` takes them; may be a memory map. An image that holds NaN or infinity, or
-            overflows the network, is counted in `n_skipped` and gets no event. Not modified.
+            overflows the network, is skipped, and its event says so. Not modified.
 
         Yields
         ------
@@ -222,9 +257,8 @@ class Labeler:
         if self.metadata.image is None:
             raise DataError("the model takes windows of a signal, not images: use push or predict")
         for index, image in enumerate(self._check_images(images)):
-            event = self._label(scale_images(image), np.array([index], np.float64))
-            if event is not None:
-                yield event
+            pixels = scale_images(image)
+            yield self._label(index, pixels, None if np.isfinite(pixels).all() else MISSING)
 
     def predict(self, windows: NDArray[Any]) -> NDArray[np.intp]:
         """Label windows that are already cut, or images; nothing is remembered of them.
@@ -270,47 +304,40 @@ class Labeler:
         """Refuse images that the model does not take."""
         return check_images(np.asarray(images), len(self.metadata.channels), self.metadata.shape)
 
-    def _label_stream(
-        self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64]
-    ) -> list[LabelEvent]:
-        """Label the windows that samples at the model's rate complete; each has a stamp."""
-        with np.errstate(over="ignore"):  # infinity, which a window does not survive
-            windows = self._samples.push(samples.astype(np.float32, copy=False))
-        return [
-            event
-            for (_, window), (_, window_stamps) in zip(
-                windows, self._stamps.push(stamps), strict=True
-            )
-            if (event := self._label(window, window_stamps[0])) is not None
-        ]
+    def _label_window(self, window: StreamWindow) -> LabelEvent:
+        """Label the next window of the stream."""
+        if window.starts_segment:
+            self._bout.restart()
+            if self._gravity is not None:
+                self._gravity.restart()
+        return self._label(window.t, window.samples, window.fault)
 
-    def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
-        """Label one window of the stream; None when it cannot be labelled."""
-        if self.n_windows == 0 and self._stamped:
-            # As far apart as they were before the stream was resampled.
-            own = stamps * (self.metadata.rate_hz / self._rate_hz)
-            check_rate(own, self._rate_hz, "the stream")
+    def _label(self, t: float, window: NDArray[np.float32], fault: str | None) -> LabelEvent:
+        """Label one window, or an image, that may have a fault."""
         self.n_windows += 1
-        if not np.isfinite(window).all():
-            self.n_skipped += 1
-            return None
+        if fault is not None:
+            return self._skip(t, fault)
         self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
         squared = self._clusters.squared_distances(self._encoder.embed(self._turned(window[None])))
         if not np.isfinite(squared).all():  # samples so large that the network overflows
-            self.n_skipped += 1
-            return None
-        cluster = int(self._clusters.cost(squared).argmin())
-        posterior = self._clusters.posterior(squared)[0]
-        distance = float(np.sqrt(squared[0, cluster]))
+            return self._skip(t, TOO_LARGE)
+        distances = np.sqrt(squared[0])
+        nearest = int(self._clusters.cost(squared).argmin())
+        cluster = self._bout.update(nearest)
         return LabelEvent(
-            t=float(stamps[0]),
+            t=float(t),
             cluster=cluster,
             name=self.metadata.names[cluster],
-            distance=distance,
-            confidence=float(posterior[cluster]),
-            novel=distance > self.metadata.radii[cluster],
+            distance=float(distances[cluster]),
+            confidence=float(self._clusters.posterior(squared)[0, cluster]),
+            novel=bool(distances[nearest] > self.metadata.radii[nearest]),
         )
+
+    def _skip(self, t: float, reason: str) -> LabelEvent:
+        """Return the event of a window that cannot be labelled."""
+        self.n_skipped += 1
+        return LabelEvent(float(t), None, None, None, None, None, skipped=reason)
 
     def _follow_gravity(self, window: NDArray[np.float32]) -> None:
         """Turn this window and those to come by where gravity points, once the stream has told."""
@@ -321,18 +348,3 @@ class Labeler:
     def _turned(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return windows as the network wants them."""
         return windows if self._turn is None else self._turn @ windows
-
-    def _stamp(self, n_samples: int, t: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Return the time stamps, of shape (n_samples, 1), counting where there are none."""
-        if n_samples and self._stamped is not None and self._stamped != (t is not None):
-            raise DataError("t should be given with every call of push or with none")
-        if t is None:
-            stamps = np.arange(self._n_samples, self._n_samples + n_samples) / self._rate_hz
-        else:
-            stamps = np.asarray(t, dtype=np.float64)
-            if stamps.shape != (n_samples,):
-                raise DataError(f"t should have shape ({n_samples},), got {stamps.shape}")
-        if n_samples:
-            self._stamped = t is not None
-        self._n_samples += n_samples
-        return stamps[:, None]

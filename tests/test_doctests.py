@@ -6,7 +6,9 @@ from importlib import import_module
 import pytest
 
 MODULES = [
+    "arriving",
     "assignment",
+    "bouts",
     "card",
     "clusters",
     "dataset",
@@ -20,6 +22,8 @@ MODULES = [
     "model_file",
     "resampling",
     "samples",
+    "stamps",
+    "stream",
     "window_labels",
     "windows",
 ]

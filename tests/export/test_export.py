@@ -72,7 +72,7 @@ def test_an_aligned_model_labels_a_tilted_stream_as_an_upright_one(tmp_path: Pat
     fixed = replace(model, alignment=None)
     path = export(fixed, tmp_path / "fixed.onnx", upright)
     near, far = (
-        [event.distance for event in Labeler.open(path).push(samples.T)]
+        [event.distance or 0.0 for event in Labeler.open(path).push(samples.T)]
         for samples in (stream, tilted)
     )
     assert not np.allclose(near, far, rtol=0.1)  # what the alignment is for
