@@ -141,15 +141,38 @@ class GravityEstimate:
             Finite, in the channels' units, as the sensor gave it. Not modified.
         """
         before = self.count.sum()
-        for index, unit in enumerate(self.units):
-            acceleration = window[list(unit.acceleration)].astype(np.float64)
-            norm = np.sqrt((acceleration * acceleration).sum(axis=0))
-            moving = norm.std() > MOVING * norm.mean()
-            self._in_a_row[index] = self._in_a_row[index] + 1 if moving else 0
-            if self._in_a_row[index] >= self.n_in_a_row:
-                self.total[index] += acceleration.mean(axis=1)
-                self.count[index] += 1
+        self.follow(window[None])
         return bool(self.count.sum() > before)
+
+    def follow(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Take the next windows of the stream; return what was estimated after each.
+
+        Parameters
+        ----------
+        windows : float32 array of shape (n_windows, n_channels, window)
+            As `update` takes them, one after the other without a gap. Not modified.
+
+        Returns
+        -------
+        gravity : float64 array of shape (n_windows, n_units, 3)
+            As `gravity` returns it after each window.
+        """
+        total = np.empty((len(windows), len(self.units), 3))
+        count = np.empty((len(windows), len(self.units)))
+        for index, unit in enumerate(self.units):
+            acceleration = windows[:, list(unit.acceleration)].astype(np.float64)
+            norm = np.sqrt((acceleration * acceleration).sum(axis=1))
+            moving = norm.std(axis=1) > MOVING * norm.mean(axis=1)
+            means = acceleration.mean(axis=2)
+            for row, moves in enumerate(moving.tolist()):
+                self._in_a_row[index] = self._in_a_row[index] + 1 if moves else 0
+                if self._in_a_row[index] >= self.n_in_a_row:
+                    self.total[index] += means[row]
+                    self.count[index] += 1
+                total[row, index], count[row, index] = self.total[index], self.count[index]
+        with np.errstate(invalid="ignore"):
+            gravity: NDArray[np.float64] = total / count[:, :, None]
+        return gravity
 
     def restart(self) -> None:
         """Forget the movement under way, as after a gap; what was estimated stays."""
@@ -209,25 +232,29 @@ class GravityAlignment:
 
         Parameters
         ----------
-        gravity : float array of shape (n_units, 3)
-            As `GravityEstimate.gravity` returns it; a unit of NaN stays as it is.
+        gravity : float array of shape (..., n_units, 3)
+            As `GravityEstimate.gravity` or `follow` returns it; a unit of NaN stays as it is.
         n_channels : int
             Channels of a window.
 
         Returns
         -------
-        matrix : float32 array of shape (n_channels, n_channels)
+        matrix : float32 array of shape (..., n_channels, n_channels)
         """
-        matrix = np.eye(n_channels)
-        for unit, here, there in zip(self.units, gravity, self.reference, strict=True):
-            length = np.linalg.norm(here)
-            if not length > 0:  # NaN too: nothing is known of it yet
-                continue
+        matrix = np.zeros((*gravity.shape[:-2], n_channels, n_channels))
+        matrix[...] = np.eye(n_channels)
+        for index, (unit, there) in enumerate(zip(self.units, self.reference, strict=True)):
+            here = gravity[..., index, :]
+            length = np.linalg.norm(here, axis=-1)
+            known = length > 0  # False where NaN: nothing is known of it yet
+            here, length = here[known], length[known, None, None]
             target = np.linalg.norm(there)
-            turn = _rotation(here / length, np.array(there) / target)
-            matrix[np.ix_(unit.acceleration, unit.acceleration)] = turn * target / length
+            turn = _rotations(here / length[:, 0], np.array(there) / target)
+            own = matrix[known]
+            own[:, np.array(unit.acceleration)[:, None], unit.acceleration] = turn * target / length
             if unit.rotation:
-                matrix[np.ix_(unit.rotation, unit.rotation)] = turn
+                own[:, np.array(unit.rotation)[:, None], unit.rotation] = turn
+            matrix[known] = own
         return matrix.astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -338,14 +365,17 @@ def session_gravity(
     return {session: estimate.gravity() for session, estimate in estimates.items()}
 
 
-def _rotation(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the smallest rotation, of shape (3, 3), of one unit vector onto another."""
+def _rotations(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the smallest rotation, (n, 3, 3), of each unit vector, (n, 3), onto another, (3,)."""
     cosine = here @ there
-    if cosine < -1 + 1e-9:  # opposite: half a turn about any axis across
-        across = np.cross(here, np.eye(3)[np.argmin(np.abs(here))])
+    opposite = cosine < -1 + 1e-9
+    x, y, z = np.cross(here, there).T
+    zero = np.zeros_like(x)
+    skew = np.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]]).transpose(2, 0, 1)
+    scale = 1 + np.where(opposite, 0, cosine)
+    turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / scale[:, None, None]
+    for row in np.flatnonzero(opposite):  # half a turn about any axis across
+        across = np.cross(here[row], np.eye(3)[np.argmin(np.abs(here[row]))])
         across /= np.linalg.norm(across)
-        return 2 * np.outer(across, across) - np.eye(3)
-    x, y, z = np.cross(here, there)
-    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / (1 + cosine)
+        turn[row] = 2 * np.outer(across, across) - np.eye(3)
     return turn

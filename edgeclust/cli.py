@@ -44,6 +44,7 @@ from edgeclust.options import (
     parse_seed,
     parse_sigma,
 )
+from edgeclust.population_commands import label_many
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ app = typer.Typer(
     help="Learn activities nobody labelled, and label them on the device.",
 )
 app.add_typer(data_app, name="data")
+app.command("label-many")(label_many)
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]

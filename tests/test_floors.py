@@ -18,10 +18,20 @@ PACKAGES = {
     "edgeclust.har_data": ROOT / "har_data",
 }
 
-FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler"}
+FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler", "edgeclust.recording_labels"}
 FLOOR_4 = {
     f"edgeclust.{name}"
-    for name in ("__main__", "cli", "console", "data_commands", "options", "reproduce")
+    for name in (
+        "__main__",
+        "cli",
+        "console",
+        "data_commands",
+        "options",
+        "population",
+        "population_commands",
+        "ray_engine",
+        "reproduce",
+    )
 }
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [
