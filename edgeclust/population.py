@@ -329,7 +329,9 @@ def _jobs_of_files(
     here = out.resolve()
     _refuse_same(base, out)
     paths = [Path(name) for name in names if Path(name).suffix.lower() in FORMATS]
-    paths = [path for path in paths if here not in path.resolve().parents and path.is_file()]
+    if base.resolve() in here.parents:  # or labels of an earlier time would be taken for more
+        paths = [path for path in paths if here not in path.resolve().parents]
+    paths = [path for path in paths if path.is_file()]
     if not paths:
         raise DataError(
             f"{pattern}: there is no {', '.join(FORMATS)} file that is called so; put a pattern "

@@ -1,5 +1,6 @@
 """Label recordings on Ray, on this machine or on many that see the same files."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -40,16 +41,16 @@ def run_on_ray(
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
+    logging.getLogger("ray").setLevel(logging.ERROR)
     ours = not ray.is_initialized()
-    if ours and "RAY_ADDRESS" in os.environ:
-        ray.init(log_to_driver=False)
-    elif ours:
-        ray.init(
-            num_cpus=workers,
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-        )
+    here: dict[str, Any] = {
+        "num_cpus": workers,
+        "object_store_memory": OBJECT_STORE_BYTES,
+        "include_dashboard": False,
+    }
+    if ours:
+        elsewhere = "RAY_ADDRESS" in os.environ
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if elsewhere else here))
     try:
         context = DataContext.get_current()
         context.enable_progress_bars = False
