@@ -405,10 +405,11 @@ def export(
 
     trained = Run.open(run)
     model = trained.load_model()
+    training, _ = _open_as(trained, None, root).hold_out(trained.hold_out)
     report = export_model(
         model,
         out or run.parent / f"{run.resolve().name}.onnx",
-        _open_as(trained, None, root),
+        training,
         training=trained.summary(),
         versions=library_versions(),
     )

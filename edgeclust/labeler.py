@@ -35,7 +35,9 @@ class LabelEvent:
     distance : float or None
         Euclidean distance of the window's embedding to the cluster's centroid.
     confidence : float or None
-        Posterior probability of the cluster, in [0, 1].
+        How sure the cluster is, in [0, 1]: about the share of such windows of which the next one,
+        beginning where it ends, has the same label. With older files and images the posterior
+        probability at the sigma of training, which is low throughout.
     novel : bool or None
         Whether the distance to the nearest cluster is beyond its radius, so beyond that of 99 %
         of its training windows.
@@ -323,6 +325,7 @@ class Labeler:
         if not np.isfinite(squared).all():  # samples so large that the network overflows
             return self._skip(t, TOO_LARGE)
         distances = np.sqrt(squared[0])
+        posterior = self._clusters.posterior(squared, self.metadata.temperature)[0]
         nearest = int(self._clusters.cost(squared).argmin())
         cluster = self._bout.update(nearest)
         return LabelEvent(
@@ -330,7 +333,7 @@ class Labeler:
             cluster=cluster,
             name=self.metadata.names[cluster],
             distance=float(distances[cluster]),
-            confidence=float(self._clusters.posterior(squared)[0, cluster]),
+            confidence=float(posterior[cluster]),
             novel=bool(distances[nearest] > self.metadata.radii[nearest]),
         )
 

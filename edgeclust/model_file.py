@@ -62,6 +62,8 @@ class ModelMetadata:
         Versions of the libraries that made it.
     image : (height, width) or None
         Pixels of an image, where the model takes images; None where it takes windows of a signal.
+    temperature : float
+        What costs are divided by for the confidence of a label, above 0; 1 in older files.
     """
 
     data: str
@@ -80,6 +82,7 @@ class ModelMetadata:
     training: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     image: tuple[int, int] | None = None
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -96,7 +99,9 @@ class ModelMetadata:
             measures = {name: getattr(self, name) for name in ("rate_hz", "window", "stride")}
         else:
             measures = dict(zip(("height", "width"), self.image, strict=True))
-        for name, value in (measures | {"sigma": self.sigma}).items():
+        for name, value in (
+            measures | {"sigma": self.sigma, "temperature": self.temperature}
+        ).items():
             if not MEASURABLE[0] <= value <= MEASURABLE[1]:
                 raise ModelFileError(f"{name} should be above 0 and finite, got {value}")
         if not all(0 < share <= 1 for share in self.prior):
@@ -184,6 +189,7 @@ class ModelMetadata:
                 training=dict(content["training"]),
                 versions=dict(content["versions"]),
                 image=_image_shape(content["image"]) if version == IMAGES else None,
+                temperature=float(content.get("temperature", 1.0)),
             )
         except KeyError as error:
             raise ModelFileError(f"its metadata lacks the key {error}") from error

@@ -13,6 +13,7 @@ from edgeclust.card import AnyCard, ImageCard
 from edgeclust.dataset import Dataset
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.errors import DataError
+from edgeclust.export.confidence import measure_temperature
 from edgeclust.export.parity import Parity, measure_parity
 from edgeclust.export.to_onnx import encoder_to_onnx
 from edgeclust.files import write_atomically
@@ -72,7 +73,8 @@ def export_model(
     out : Path
         The ``.onnx`` file to write; replaced when it exists.
     dataset : Dataset
-        Real windows, as the sensors gave them, to compare the two on.
+        Real windows, as the sensors gave them, to compare the two on, and to find how sure labels
+        are: those of the training.
     training : dict
         Summary of the training, kept in the metadata.
     versions : dict of str to str
@@ -93,14 +95,15 @@ def export_model(
     if not out.parent.is_dir():
         raise DataError(f"{out.parent}: is no folder to write {out.name} to")
     proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
-    metadata = describe(model, training=training, versions=versions)
+    dataset = model.aligned(dataset)
+    temperature = measure_temperature(model, dataset)
+    metadata = describe(model, temperature, training=training, versions=versions)
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     content = proto.SerializeToString(deterministic=True)
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / "model.onnx"
         candidate.write_bytes(content)
         encoder = OnnxEncoder(candidate)
-    dataset = model.aligned(dataset)
     parity = measure_parity(model, encoder, dataset)
     parity.check()
     latency_us = _median_latency_us(encoder, dataset)
@@ -109,7 +112,7 @@ def export_model(
 
 
 def describe(
-    model: TrainedModel, *, training: dict[str, Any], versions: dict[str, str]
+    model: TrainedModel, temperature: float, *, training: dict[str, Any], versions: dict[str, str]
 ) -> ModelMetadata:
     """Return what a model file says of a model.
 
@@ -117,6 +120,8 @@ def describe(
     ----------
     model : TrainedModel
         Any.
+    temperature : float
+        As `measure_temperature` returns it.
     training, versions
         As in `export_model`.
     """
@@ -134,6 +139,7 @@ def describe(
         alignment=model.alignment,
         training=training,
         versions=versions,
+        temperature=temperature,
     )
 
 

@@ -22,6 +22,7 @@ METADATA = ModelMetadata(
     names=(None, "walk"),
     training={"acc": 0.5},
     versions={"edgeclust": "0.1.0"},
+    temperature=0.25,
 )
 
 
@@ -32,6 +33,12 @@ def test_metadata_survive_json_bit_for_bit() -> None:
     assert back.to_json() == METADATA.to_json()
     assert back.channels == METADATA.channels
     assert back.names == (None, "walk")
+
+
+def test_a_file_without_a_temperature_is_read_as_before() -> None:
+    content = json.loads(METADATA.to_json())
+    assert content.pop("temperature") == 0.25
+    assert ModelMetadata.from_json(json.dumps(content)).temperature == 1.0
 
 
 def test_the_clusters_label_with_the_prior() -> None:
@@ -68,6 +75,7 @@ def test_the_clusters_label_with_the_prior() -> None:
         ({"sigma": 0}, "sigma should be above 0 and finite, got 0"),
         ({"rate_hz": "fast"}, "its metadata cannot be read"),
         ({"window": -1}, "window should be above 0"),
+        ({"temperature": 0}, "temperature should be above 0 and finite, got 0"),
         ({"prior": [0, 1]}, "prior should hold shares above 0"),
         ({"centroids": []}, "centroids should be a table of finite numbers"),
         ({"centroids": [[1], [2, 3]]}, "its metadata cannot be read"),
