@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from edgeclust.errors import RunError
 from edgeclust.extras import require_extra
 from edgeclust.population import Job, Outcome, open_worker
 
@@ -50,7 +51,12 @@ def run_on_ray(
     }
     if ours:
         elsewhere = "RAY_ADDRESS" in os.environ
-        ray.init(log_to_driver=False, logging_level=logging.ERROR, **({} if elsewhere else here))
+        try:
+            ray.init(
+                log_to_driver=False, logging_level=logging.ERROR, **({} if elsewhere else here)
+            )
+        except Exception as error:  # Ray has no common base for what it raises here
+            raise RunError(f"Ray does not start: {' '.join(str(error).split())}") from error
     try:
         context = DataContext.get_current()
         context.enable_progress_bars = False
@@ -61,8 +67,7 @@ def run_on_ray(
             fn_constructor_args=(list(jobs), model),
             batch_size=1,
             compute=ActorPoolStrategy(size=workers),
-            max_restarts=-1,
-            max_task_retries=MOST_TRIES,
+            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": MOST_TRIES},
         )
         missing = dict(enumerate(jobs))
         for row in outcomes.iter_rows():

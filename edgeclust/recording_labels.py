@@ -139,7 +139,7 @@ def _label_batch(
     distance = np.sqrt(squared[rows, nearest])
     labels.cluster[own] = nearest
     labels.distance[own] = distance
-    labels.confidence[own] = clusters.posterior(squared)[rows, nearest]
+    labels.confidence[own] = clusters.posterior(squared, metadata.temperature)[rows, nearest]
     labels.novel[own] = distance > np.array(metadata.radii)[nearest]
     return labels
 
