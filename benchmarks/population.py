@@ -5,9 +5,13 @@
 Makes recordings of some hours of the folder's samples, in Parquet, and measures in one run: the
 network alone under onnxruntime (windows cut beforehand, the best of some batch sizes), also in two
 processes side by side; `label_recording` on samples in memory; and ``label-many`` with 1 and 2
-processes: starting them, reading and writing included. Each is the median of the rounds, which take
+processes, reading and writing included. What it takes to start them is measured on a minute and
+taken off: thousands of recordings make it nothing. Each is the median of the rounds, which take
 turns. CPU seconds are those of all processes; where others share the machine they say more than
-the clock. Last comes the plan: what 100,000 people, 7 days, 100 Hz take at the rate of one process.
+the clock.
+
+Last comes the plan: what 100,000 people, 7 days, 100 Hz take, by labelling samples of that rate in
+one process: hashed, read, resampled to the model's rate, labelled, written.
 """
 
 import argparse
@@ -15,7 +19,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +34,7 @@ from edgeclust import Card, Recording, WindowedDataset
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.har_data import open_recordings
 from edgeclust.har_data.recording_files import FORMATS, read_content
-from edgeclust.population import label_population
+from edgeclust.population import find_recordings, label_file, label_population
 from edgeclust.processes import run_all
 from edgeclust.recording_labels import label_recording
 
@@ -72,18 +76,26 @@ def own_card(dataset: WindowedDataset, encoder: OnnxEncoder) -> Card:
     return replace(dataset.card, channels=encoder.metadata.channels)
 
 
-def write_files(dataset: WindowedDataset, encoder: OnnxEncoder, folder: Path, hours: float) -> int:
-    """Write recordings of some hours; return how many samples each has."""
-    channels = [dataset.card.channel_names.index(n) for n in encoder.metadata.channel_names]
+def write_files(
+    dataset: WindowedDataset,
+    encoder: OnnxEncoder,
+    folder: Path,
+    n_files: int,
+    seconds: float,
+    rate_hz: float,
+) -> list[Path]:
+    """Write recordings of some length, the folder's samples over and over, at some rate."""
+    folder.mkdir()
+    metadata = encoder.metadata
+    channels = [dataset.card.channel_names.index(name) for name in metadata.channel_names]
     signal = np.concatenate([r.signal[channels] for r in dataset.recordings], axis=1)
-    n_samples = int(hours * 3600 * encoder.metadata.rate_hz)
-    repeated = np.tile(signal, -(-n_samples // signal.shape[1]))[:, :n_samples]
-    card = own_card(dataset, encoder)
-    for number in range(N_FILES):
-        FORMATS[".parquet"].write(
-            folder / f"{number}.parquet", card, Recording(repeated, "", str(number)), {}
-        )
-    return n_samples
+    at = (np.arange(int(seconds * rate_hz)) * metadata.rate_hz / rate_hz).astype(int)
+    card = replace(own_card(dataset, encoder), rate_hz=rate_hz)
+    paths = [folder / f"{number}.parquet" for number in range(n_files)]
+    for path in paths:
+        repeated = signal[:, at % signal.shape[1]]
+        FORMATS[".parquet"].write(path, card, Recording(repeated, "", path.stem), {})
+    return paths
 
 
 def main() -> None:
@@ -100,11 +112,11 @@ def main() -> None:
     metadata = encoder.metadata
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "in").mkdir()
         dataset = open_recordings(arguments.data)
-        n_samples = write_files(dataset, encoder, folder / "in", arguments.hours)
-        paths = sorted((folder / "in").iterdir())
-        n_bytes = paths[0].stat().st_size
+        write = partial(write_files, dataset, encoder)
+        paths = write(folder / "in", N_FILES, arguments.hours * 3600, metadata.rate_hz)
+        write(folder / "minute", 2, 60, metadata.rate_hz)
+        (planned,) = write(folder / "plan", 1, arguments.hours * 3600, RATE_HZ)
         card = own_card(dataset, encoder)
         samples = read_content(paths[0], card, None).samples
         n_windows = len(label_recording(encoder, samples))
@@ -124,47 +136,49 @@ def main() -> None:
                 t for _, t in run_all([*range(workers)], opened, workers) if isinstance(t, tuple)
             ]
 
-        def many(workers: int, out: str) -> Timed:
-            pattern = str(folder / "in" / "*.parquet")
-            work = partial(
-                label_population, arguments.model, pattern, folder / out, workers=workers
-            )
-            return timed(work)
+        def many(workers: int, what: str) -> Timed:
+            pattern, out = str(folder / what / "*.parquet"), Path(tempfile.mkdtemp(dir=folder))
+            return timed(partial(label_population, arguments.model, pattern, out, workers=workers))
+
+        def plan() -> Timed:
+            (job,) = find_recordings(str(planned), folder / "planned", metadata)
+            job.output.parent.mkdir(exist_ok=True)
+            job.output.unlink(missing_ok=True)
+            return timed(partial(label_file, encoder, "", job))
 
         measured: dict[str, list[Timed]] = {}
 
         def note(what: str, clock: float, cpu: float, n: int) -> None:
             measured.setdefault(what, []).append((n / clock, n / cpu))
 
-        reading = []
-        for round_ in range(arguments.rounds):
+        starts: list[float] = []
+        planning: list[float] = []
+        reading: list[float] = []
+        for _ in range(arguments.rounds):
             note("network alone", *timed(partial(embed_all, encoder, windows, batch)), n_windows)
             both = network(2)
-            note(
-                "network alone, 2 processes",
-                max(t[0] for t in both),
-                sum(t[1] for t in both),
-                2 * n_windows,
-            )
+            clock, cpu = max(t[0] for t in both), sum(t[1] for t in both)
+            note("network alone, 2 processes", clock, cpu, 2 * n_windows)
             note("label_recording", *timed(partial(label_recording, encoder, samples)), n_windows)
             for workers in (1, 2):
-                seconds = many(workers, f"out-{round_}-{workers}")
-                note(
-                    f"label-many, {workers} process{'es' * (workers > 1)}",
-                    *seconds,
-                    N_FILES * n_windows,
-                )
-            reading.append(timed(partial(read_content, paths[0], card, None, with_labels=False)))
-        out_bytes = (folder / "out-0-1" / "0.parquet").stat().st_size
+                start, start_cpu = many(workers, "minute")
+                clock, cpu = many(workers, "in")
+                what = f"label-many, {workers} process{'es' * (workers > 1)}"
+                note(what, clock - start, cpu - start_cpu, N_FILES * n_windows)
+                starts.append(start_cpu / workers)
+            planning.append(plan()[1])
+            reading.append(timed(partial(read_content, planned, card, None, with_labels=False))[1])
+        n_samples = int(arguments.hours * 3600 * RATE_HZ)
+        labelled = folder / "planned" / planned.name
+        per_sample = (
+            planned.stat().st_size / n_samples,
+            labelled.stat().st_size / n_samples,
+            median(reading) / n_samples,
+            median(planning) / n_samples,
+        )
     show_rates(measured, batch, arguments.hours, n_windows)
-    show_plan(
-        median(cpu for _, cpu in measured["label-many, 1 process"]),
-        metadata.stride / metadata.rate_hz,
-        n_bytes / n_samples,
-        out_bytes / n_windows,
-        median(cpu for _, cpu in reading) / n_samples,
-        len(metadata.channels),
-    )
+    print(f"to start a process: {median(starts):.1f} CPU seconds, taken off above")
+    show_plan(*per_sample, len(metadata.channels), metadata.stride / metadata.rate_hz)
 
 
 def show_rates(measured: dict[str, list[Timed]], batch: int, hours: float, n_windows: int) -> None:
@@ -193,25 +207,24 @@ def show_rates(measured: dict[str, list[Timed]], batch: int, hours: float, n_win
 
 
 def show_plan(
-    windows_per_s: float,
-    stride_s: float,
     in_bytes: float,
     out_bytes: float,
-    read_s: float,
+    reading_s: float,
+    labelling_s: float,
     n_channels: int,
+    stride_s: float,
 ) -> None:
-    """Print what a biobank would take."""
+    """Print what a biobank takes, from what a sample at its rate takes."""
     n_samples = PEOPLE * DAYS * 86_400 * RATE_HZ
-    n_windows = PEOPLE * DAYS * 86_400 / stride_s
-    hours = n_windows / windows_per_s / 3600
-    rows: Sequence[tuple[str, str]] = [
+    rows = [
         ("samples", f"{n_samples:.3g}"),
-        (f"bytes of {n_channels} channels in Parquet", f"{n_samples * in_bytes / 1e12:,.1f} TB"),
-        (f"windows, one every {stride_s:g} s", f"{n_windows:.3g}"),
-        ("bytes of labels", f"{n_windows * out_bytes / 1e9:,.1f} GB"),
-        ("core-hours of reading and unpacking", f"{n_samples * read_s / 3600:,.0f}"),
-        ("core-hours of labelling, the reading at the model's rate in it", f"{hours:,.0f}"),
-        ("hours of the storage at 1 GB/s", f"{n_samples * in_bytes / 1e9 / 3600:,.1f}"),
+        (f"bytes of {n_channels} channels and time", f"{n_samples * in_bytes / 1e12:,.1f} TB"),
+        ("hours to read them at 1 GB/s", f"{n_samples * in_bytes / 1e9 / 3600:,.1f}"),
+        (f"windows, one every {stride_s:g} s", f"{n_samples / RATE_HZ / stride_s:.3g}"),
+        ("bytes of labels", f"{n_samples * out_bytes / 1e9:,.1f} GB"),
+        ("core-hours, all in all", f"{n_samples * labelling_s / 3600:,.0f}"),
+        ("of these, to unpack Parquet", f"{n_samples * reading_s / 3600:,.0f}"),
+        ("a person, in core-seconds", f"{n_samples * labelling_s / PEOPLE:,.1f}"),
     ]
     table = Table("plan", f"{PEOPLE:,} people, {DAYS} days, {RATE_HZ} Hz")
     for row in rows:

@@ -157,21 +157,23 @@ class GravityEstimate:
         gravity : float64 array of shape (n_windows, n_units, 3)
             As `gravity` returns it after each window.
         """
-        total = np.empty((len(windows), len(self.units), 3))
-        count = np.empty((len(windows), len(self.units)))
+        gravity = np.empty((len(windows), len(self.units), 3))
         for index, unit in enumerate(self.units):
             acceleration = windows[:, list(unit.acceleration)].astype(np.float64)
-            norm = np.sqrt((acceleration * acceleration).sum(axis=1))
+            norm = np.sqrt(np.einsum("nct,nct->nt", acceleration, acceleration))
             moving = norm.std(axis=1) > MOVING * norm.mean(axis=1)
-            means = acceleration.mean(axis=2)
+            taken = np.zeros(len(windows), bool)
+            in_a_row = int(self._in_a_row[index])
             for row, moves in enumerate(moving.tolist()):
-                self._in_a_row[index] = self._in_a_row[index] + 1 if moves else 0
-                if self._in_a_row[index] >= self.n_in_a_row:
-                    self.total[index] += means[row]
-                    self.count[index] += 1
-                total[row, index], count[row, index] = self.total[index], self.count[index]
-        with np.errstate(invalid="ignore"):
-            gravity: NDArray[np.float64] = total / count[:, :, None]
+                in_a_row = in_a_row + 1 if moves else 0
+                taken[row] = in_a_row >= self.n_in_a_row
+            self._in_a_row[index] = in_a_row
+            means = np.where(taken[:, None], acceleration.mean(axis=2), 0.0)
+            total = np.cumsum([self.total[index], *means], axis=0)
+            count = np.cumsum([self.count[index], *taken])
+            self.total[index], self.count[index] = total[-1], count[-1]
+            with np.errstate(invalid="ignore"):
+                gravity[:, index] = total[1:] / count[1:, None]
         return gravity
 
     def restart(self) -> None:
