@@ -45,6 +45,7 @@ from edgeclust.options import (
     parse_seed,
     parse_sigma,
 )
+from edgeclust.population_commands import label_many
 from edgeclust.samples import read_samples
 from edgeclust.state_commands import state_app
 
@@ -61,6 +62,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(state_app, name="state")
 app.command()(name)
+app.command("label-many")(label_many)
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
