@@ -38,7 +38,9 @@ class Naming:
                 where = ", ".join(f"{k} ({column[k]})" for k in found)
                 said.append(f"examples of {activity} lie in clusters {where}")
             if activity not in self.names:
-                said.append(f"no cluster is named {activity}: others have more examples there")
+                said.append(
+                    f"no cluster is named {activity}: others have as many examples there or more"
+                )
         for cluster, row in enumerate(self.counts):
             found = np.flatnonzero(row).tolist()
             if len(found) > 1:

@@ -82,7 +82,7 @@ def test_an_activity_without_a_cluster_is_said() -> None:
     naming = name_clusters(np.array([0, 0, 0]), ["sit", "sit", "stand"], 2)
     assert naming.names == ("sit", None)
     assert naming.conflicts() == [
-        "no cluster is named stand: others have more examples there",
+        "no cluster is named stand: others have as many examples there or more",
         "cluster 0 holds examples of sit (2), stand (1)",
     ]
     assert naming.to_json()["clusters"][0] == {
