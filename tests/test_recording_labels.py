@@ -27,7 +27,7 @@ def assert_as_streamed(
     t: NDArray[np.float64] | None = None,
     rate_hz: float | None = None,
 ) -> None:
-    labeler = Labeler(encoder, rate_hz)
+    labeler = Labeler(encoder, rate_hz, learn="off")
     events = labeler.push(samples, t) + labeler.finish()
     assert len(labels) == len(events)
     assert labels.t.tolist() == [event.t for event in events]
