@@ -1,4 +1,5 @@
 # make demo: see it work.  make test: run the tests.  make check: all that has to pass.
+# make fuzz: open 10,000 damaged model files.
 # Each sets up what it needs on a fresh machine with python3 and make, and is quick the next time.
 
 PYTHON ?= python3
@@ -9,13 +10,17 @@ WHEEL := dist/.built
 TRAIN := .venv/.installed
 DEVICE := .venv-device/.installed
 
-.PHONY: demo test check lint types wheel clean
+.PHONY: demo test fuzz check lint types wheel clean
 
 demo: $(TRAIN) $(DEVICE)
 	.venv/bin/python demo/demo.py
 
 test: $(TRAIN)
 	.venv/bin/pytest
+
+# 10,000 damaged model files, and those cut at every kilobyte; the tests open a few hundred.
+fuzz: $(TRAIN)
+	.venv/bin/python tests/fuzz.py
 
 check: lint types test
 

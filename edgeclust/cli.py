@@ -30,7 +30,6 @@ from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
-from edgeclust.model_file import ModelMetadata
 from edgeclust.options import (
     Channels,
     Json,
@@ -423,28 +422,20 @@ def export(
 @app.command()
 def inspect(model: Model, json: Json = False) -> None:
     """Say what a model file holds: edgeclust inspect model.onnx."""
-    from edgeclust.encoder import OnnxEncoder
+    from edgeclust.model_facts import model_facts
 
-    metadata = OnnxEncoder(model).metadata
-    facts: dict[str, Any] = {
-        "model": str(model),
-        "size_bytes": model.stat().st_size,
-        "data": metadata.data,
-        **_input_of(metadata),
-        "n_clusters": len(metadata.counts),
-        "n_features": metadata.centroids.shape[1],
-        "sigma": metadata.sigma,
-        "prior": list(metadata.prior),
-        "counts": list(metadata.counts),
-        "radii": list(metadata.radii),
-        "names": list(metadata.names),
-        "alignment": "none" if metadata.alignment is None else "gravity",
-    }
+    facts = model_facts(model)
     if json:
-        print_json(facts | {"training": metadata.training, "versions": metadata.versions})
+        print_json(facts)
         return
-    print_facts(str(model), facts)
-    print_facts("training", metadata.training | metadata.versions)
+    columns = ("names", "counts", "prior", "radii")
+    tables = {"operators", "training", "versions", *columns}
+    print_facts(str(model), {name: facts[name] for name in facts if name not in tables})
+    print_rows(
+        ["cluster", "name", "windows of training", "prior", "radius"],
+        [*zip(range(facts["n_clusters"]), *(facts[name] for name in columns), strict=True)],
+    )
+    print_facts("training", facts["training"] | facts["versions"])
 
 
 @app.command()
@@ -465,13 +456,19 @@ def label(
         typer.Option(help="Rate of the samples, if not the model's, to which they are resampled."),
     ] = None,
     format: Annotated[EventFormat, typer.Option(help="How to print.")] = EventFormat.jsonl,
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="What runs the network: 'onnxruntime', 'numpy', or 'auto', the first there is."
+        ),
+    ] = "auto",
 ) -> None:
     """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
 
     Columns beside the model's channels are ignored; a column 'time' in seconds is optional. Of
     images, uint8 or float32 (n, channels, height, width), 't' is the index.
     """
-    labeler = Labeler.open(model, rate_hz=rate_hz)
+    labeler = Labeler.open(model, rate_hz=rate_hz, backend=backend)
     if not freeze:
         remark("this version labels with fixed centroids, as with --freeze")
     write = _event_writer(format)
@@ -534,20 +531,6 @@ def _open_as(
         labels=trained.labels,
         max_missing=trained.max_missing,
     )
-
-
-def _input_of(metadata: ModelMetadata) -> dict[str, Any]:
-    """Return what a model takes."""
-    channels = [*map(str, metadata.channels)]
-    if metadata.image is not None:
-        return {"image": list(metadata.image), "channels": channels}
-    return {
-        "rate_hz": metadata.rate_hz,
-        "window": metadata.window,
-        "stride": metadata.stride,
-        "channels": channels,
-        "mount": metadata.mount,
-    }
 
 
 def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:

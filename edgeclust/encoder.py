@@ -1,17 +1,77 @@
-"""Open a model file under onnxruntime: windows in, embeddings out."""
+"""Open a model file: windows in, embeddings out, under onnxruntime or numpy."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edgeclust.errors import ModelFileError
-from edgeclust.model_file import INPUT, OUTPUT, PROPERTY, ModelMetadata
+from edgeclust.errors import ConfigError, MissingExtraError, ModelFileError
+from edgeclust.model_file import INPUT, OUTPUT, ModelMetadata, read_content, read_metadata
+from edgeclust.numpy_encoder import NumpyEncoder
+
+BACKENDS = ("auto", "onnxruntime", "numpy")
+"""What can run the network; auto is onnxruntime where it can be imported, else numpy."""
+
+
+class Encoder(Protocol):
+    """The network of a model file, with the metadata the file carries."""
+
+    metadata: ModelMetadata
+
+    def embed(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map float32 (n_windows, n_channels, *shape) to (n_windows, n_features)."""
+        ...
+
+
+def open_encoder(model: Path | str, *, threads: int = 1, backend: str = "auto") -> Encoder:
+    """Open a model file.
+
+    Parameters
+    ----------
+    model : Path or str
+        A ``.onnx`` file that ``edgeclust export`` wrote.
+    threads : int
+        Threads of onnxruntime; numpy takes those of its own library.
+    backend : {"auto", "onnxruntime", "numpy"}
+        What runs the network. Embeddings agree within 1e-5. With "auto" it is onnxruntime where
+        it can be imported, else numpy.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, no ONNX, lacks the metadata, or its parts do not fit.
+    ConfigError
+        If there is no such backend.
+    MissingExtraError
+        If onnxruntime is asked for and cannot be imported.
+
+    Examples
+    --------
+    >>> from edgeclust.encoder import open_encoder
+    >>> open_encoder("model.onnx", backend="torch")
+    Traceback (most recent call last):
+    edgeclust.errors.ConfigError: backend should be auto, onnxruntime or numpy, got 'torch'
+    """
+    if backend not in BACKENDS:
+        raise ConfigError(f"backend should be auto, onnxruntime or numpy, got {backend!r}")
+    if backend == "numpy":
+        return NumpyEncoder(model)
+    try:
+        import_module("onnxruntime")
+    except ImportError as error:
+        if backend == "auto":
+            return NumpyEncoder(model)
+        raise MissingExtraError(
+            f"the backend onnxruntime cannot be imported ({error}): pip install onnxruntime, "
+            "or use the backend numpy"
+        ) from error
+    return OnnxEncoder(model, threads=threads)
 
 
 class OnnxEncoder:
-    """The network of a model file, with the metadata the file carries.
+    """The network of a model file, run by onnxruntime, with the metadata the file carries.
 
     Parameters
     ----------
@@ -20,6 +80,11 @@ class OnnxEncoder:
     threads : int
         Threads of the session; 1 suits a wearable.
 
+    Attributes
+    ----------
+    metadata : ModelMetadata
+        What the model file says of itself.
+
     Raises
     ------
     ModelFileError
@@ -27,11 +92,11 @@ class OnnxEncoder:
     """
 
     def __init__(self, model: Path | str, *, threads: int = 1) -> None:
+        # Here, as the numpy backend has to do without.
+        import onnxruntime as ort
+
         path = Path(model)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+        content = read_content(path)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -42,30 +107,18 @@ class OnnxEncoder:
             self._session = ort.InferenceSession(
                 content, options, providers=["CPUExecutionProvider"], enable_fallback=False
             )
-            text = self._session.get_modelmeta().custom_metadata_map.get(PROPERTY)
-            inputs = {node.name: node.shape[1:] for node in self._session.get_inputs()}
-            outputs = {node.name: node.shape[1:] for node in self._session.get_outputs()}
+            properties = self._session.get_modelmeta().custom_metadata_map
+            inputs, outputs = (
+                {node.name: tuple(node.shape) for node in nodes}
+                for nodes in (self._session.get_inputs(), self._session.get_outputs())
+            )
         except Exception as error:  # onnxruntime has no common base for what it raises here
             raise ModelFileError(
                 f"{path}: is damaged or is no ONNX file ({len(content)} bytes); export it again"
             ) from error
-        if text is None:
-            raise ModelFileError(
-                f"{path}: lacks the metadata property {PROPERTY!r}: "
-                "it was not written by 'edgeclust export'"
-            )
-        try:
-            self.metadata = ModelMetadata.from_json(text)
-        except ModelFileError as error:
-            raise ModelFileError(f"{path}: {error}") from error
-        expected = {INPUT: [len(self.metadata.channels), *self.metadata.shape]}
-        if inputs != expected or outputs != {OUTPUT: [self.metadata.centroids.shape[1]]}:
-            raise ModelFileError(
-                f"{path}: its graph takes {inputs} and returns {outputs}, which does not fit "
-                f"its metadata ({expected}); export it again"
-            )
+        self.metadata = read_metadata(path, properties, inputs, outputs)
         try:  # one window, so that a damaged graph shows here and not in the middle of a stream
-            self.embed(np.zeros((1, *expected[INPUT]), np.float32))
+            self.embed(np.zeros((1, *self.metadata.input_shape), np.float32))
         except Exception as error:  # as above
             raise ModelFileError(f"{path}: is damaged, its graph does not run") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclust.alignment import GravityEstimate
-from edgeclust.encoder import OnnxEncoder
+from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import DataError
 from edgeclust.images import check_images, scale_images
 from edgeclust.resampling import StreamResampler
@@ -56,8 +56,8 @@ class Labeler:
 
     Parameters
     ----------
-    encoder : OnnxEncoder
-        An open model file.
+    encoder : Encoder
+        An open model file, as `edgeclust.encoder.open_encoder` returns it.
     rate_hz : float, optional
         Rate of the stream in Hz, which is resampled to the model's where it is another, as
         recordings are: see `StreamResampler`. The model's when left out.
@@ -85,7 +85,7 @@ class Labeler:
                 print(event.t, event.cluster)
     """
 
-    def __init__(self, encoder: OnnxEncoder, rate_hz: float | None = None) -> None:
+    def __init__(self, encoder: Encoder, rate_hz: float | None = None) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
         self._clusters = metadata.clusters
@@ -116,7 +116,12 @@ class Labeler:
 
     @classmethod
     def open(
-        cls, model: Path | str, *, threads: int = 1, rate_hz: float | None = None
+        cls,
+        model: Path | str,
+        *,
+        threads: int = 1,
+        rate_hz: float | None = None,
+        backend: str = "auto",
     ) -> "Labeler":
         """Open a model file.
 
@@ -128,6 +133,8 @@ class Labeler:
             Threads of the onnxruntime session.
         rate_hz : float, optional
             Rate of the stream, if not the model's.
+        backend : {"auto", "onnxruntime", "numpy"}
+            What runs the network; "auto" is onnxruntime where it can be imported, else numpy.
 
         Raises
         ------
@@ -135,8 +142,10 @@ class Labeler:
             If the file is missing, damaged, no ONNX, or no model of this library.
         DataError
             If the rate is out of range, or the model takes images.
+        ConfigError, MissingExtraError
+            If there is no such backend, or onnxruntime is asked for and not installed.
         """
-        return cls(OnnxEncoder(model, threads=threads), rate_hz)
+        return cls(open_encoder(model, threads=threads, backend=backend), rate_hz)
 
     def push(
         self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None

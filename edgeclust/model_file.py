@@ -1,8 +1,9 @@
 """The JSON that a model file carries: all that a device has to know beside the network."""
 
 import json
-import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from edgeclust.alignment import GravityAlignment
 from edgeclust.card import Channel
 from edgeclust.clusters import Clusters
 from edgeclust.errors import ModelFileError
+from edgeclust.model_schema import IMAGES, SIGNALS, check, parse
+from edgeclust.onnx_reader import OnnxGraph, read_onnx
 
 PROPERTY = "edgeclust"
 """Name of the ONNX metadata property that holds the JSON."""
@@ -19,11 +22,11 @@ PROPERTY = "edgeclust"
 INPUT, OUTPUT = "window", "embedding"
 """Names of the graph's input (batch, n_channels, *shape) and output (batch, n_features)."""
 
-SIGNALS, IMAGES = SCHEMA_VERSIONS = (1, 2)
-"""Versions of the JSON: one of signals stays as the first devices read it; they refuse images."""
+OPSET = 18
+"""Set of ONNX operators that graphs are written in: onnxruntime 1.22 and later run it."""
 
-MEASURABLE = (1e-12, 1e12)
-"""Least and most that a rate, a length or a scale can sensibly be."""
+MAX_BYTES = 2**26
+"""Largest model file that is opened; those exported have a few hundred KB."""
 
 
 @dataclass(frozen=True)
@@ -82,33 +85,8 @@ class ModelMetadata:
     image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together."""
-        n_clusters = len(self.centroids)
-        if self.centroids.ndim != 2 or not n_clusters or not np.isfinite(self.centroids).all():
-            raise ModelFileError("centroids should be a table of finite numbers")
-        for name in ("prior", "counts", "radii", "names"):
-            if len(getattr(self, name)) != n_clusters:
-                raise ModelFileError(
-                    f"{name} should have {n_clusters} entries, one for each centroid, "
-                    f"got {len(getattr(self, name))}"
-                )
-        if self.image is None:
-            measures = {name: getattr(self, name) for name in ("rate_hz", "window", "stride")}
-        else:
-            measures = dict(zip(("height", "width"), self.image, strict=True))
-        for name, value in (measures | {"sigma": self.sigma}).items():
-            if not MEASURABLE[0] <= value <= MEASURABLE[1]:
-                raise ModelFileError(f"{name} should be above 0 and finite, got {value}")
-        if not all(0 < share <= 1 for share in self.prior):
-            raise ModelFileError(f"prior should hold shares above 0, up to 1, got {self.prior}")
-        if not all(0 <= radius < math.inf for radius in self.radii):
-            raise ModelFileError(f"radii should be finite and at least 0, got {self.radii}")
-        if not self.channels or len(set(self.channel_names)) < len(self.channels):
-            raise ModelFileError(f"channels should be named, each once, got {self.channel_names}")
-        if self.alignment is not None and not self.alignment.channels <= {
-            *range(len(self.channels))
-        }:
-            raise ModelFileError(f"alignment should turn channels of {self.channel_names} alone")
+        """Hold it against the schema."""
+        check(self._content())
 
     @property
     def clusters(self) -> Clusters:
@@ -125,14 +103,21 @@ class ModelMetadata:
         """Shape of what the model takes, of one channel: (window,) or (height, width)."""
         return (self.window,) if self.image is None else self.image
 
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of what the model takes, of all channels."""
+        return (len(self.channels), *self.shape)
+
     def to_json(self) -> str:
         """Return the text that stands in the model file; keys sorted, so it is reproducible."""
-        content = asdict(self) | {
-            "schema_version": SIGNALS if self.image is None else IMAGES,
-            "centroids": self.centroids.tolist(),
-            "alignment": self.alignment and self.alignment.to_json(),
+        return json.dumps(self._content(), sort_keys=True, allow_nan=False)
+
+    def _content(self) -> dict[str, Any]:
+        """Return what the text holds, as the schema has it."""
+        content: dict[str, Any] = {
+            part.name: _as_json(getattr(self, part.name)) for part in fields(self)
         }
-        return json.dumps(content, sort_keys=True, allow_nan=False)
+        return content | {"schema_version": SIGNALS if self.image is None else IMAGES}
 
     @classmethod
     def from_json(cls, text: str) -> "ModelMetadata":
@@ -151,47 +136,130 @@ class ModelMetadata:
         Examples
         --------
         >>> from edgeclust.model_file import ModelMetadata
-        >>> ModelMetadata.from_json('{"schema_version": 99}')
+        >>> ModelMetadata.from_json("{}")
         Traceback (most recent call last):
-        edgeclust.errors.ModelFileError: its metadata has version 99, this edgeclust reads \
-1 and 2: install a newer edgeclust
+        edgeclust.errors.ModelFileError: its metadata lacks the key 'schema_version'
         """
-        try:
-            content = json.loads(text)
-            version = int(content["schema_version"])
-            if version not in SCHEMA_VERSIONS:
-                raise ModelFileError(
-                    f"its metadata has version {version}, this edgeclust reads "
-                    f"{' and '.join(map(str, SCHEMA_VERSIONS))}: install a newer edgeclust"
-                )
-            alignment = content["alignment"]
-            return cls(
-                data=str(content["data"]),
-                rate_hz=float(content["rate_hz"]),
-                window=int(content["window"]),
-                stride=int(content["stride"]),
-                channels=tuple(
-                    Channel(str(c["name"]), str(c["unit"])) for c in content["channels"]
-                ),
-                mount=str(content["mount"]),
-                sigma=float(content["sigma"]),
-                prior=tuple(float(share) for share in content["prior"]),
-                centroids=np.array(content["centroids"], dtype=np.float32),
-                counts=tuple(int(count) for count in content["counts"]),
-                radii=tuple(float(radius) for radius in content["radii"]),
-                alignment=None if alignment is None else GravityAlignment.from_json(alignment),
-                names=tuple(None if name is None else str(name) for name in content["names"]),
-                training=dict(content["training"]),
-                versions=dict(content["versions"]),
-                image=_image_shape(content["image"]) if version == IMAGES else None,
-            )
-        except KeyError as error:
-            raise ModelFileError(f"its metadata lacks the key {error}") from error
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise ModelFileError(f"its metadata cannot be read: {error}") from error
+        content = parse(text)
+        signals = content["schema_version"] == SIGNALS
+        alignment = content["alignment"]
+        return cls(
+            data=content["data"],
+            rate_hz=float(content["rate_hz"]) if signals else 0.0,
+            window=content["window"] if signals else 0,
+            stride=content["stride"] if signals else 0,
+            mount=content["mount"] if signals else "",
+            image=None if signals else (content["image"][0], content["image"][1]),
+            channels=tuple(Channel(entry["name"], entry["unit"]) for entry in content["channels"]),
+            sigma=float(content["sigma"]),
+            prior=tuple(map(float, content["prior"])),
+            centroids=np.array(content["centroids"], dtype=np.float32),
+            counts=tuple(content["counts"]),
+            radii=tuple(map(float, content["radii"])),
+            alignment=None if alignment is None else GravityAlignment.from_json(alignment),
+            names=tuple(content["names"]),
+            training=content["training"],
+            versions=content["versions"],
+        )
 
 
-def _image_shape(content: Any) -> tuple[int, int]:
-    """Read the height and the width of an image."""
-    height, width = content
-    return int(height), int(width)
+def open_graph(path: Path) -> tuple[OnnxGraph, ModelMetadata]:
+    """Read a model file without onnxruntime.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.onnx`` file that ``edgeclust export`` wrote.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing, damaged, no ONNX or no model of this library.
+    """
+    content = read_content(path)
+    try:
+        graph = read_onnx(content)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    return graph, read_metadata(path, graph.properties, graph.inputs, graph.outputs)
+
+
+def read_content(path: Path) -> bytes:
+    """Return all bytes of a model file.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read, or is larger than any model.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise ModelFileError(f"{path}: is larger than {MAX_BYTES} bytes, so no model file")
+    return content
+
+
+def read_metadata(
+    path: Path,
+    properties: Mapping[str, str],
+    inputs: Mapping[str, tuple[int | None, ...]],
+    outputs: Mapping[str, tuple[int | None, ...]],
+) -> ModelMetadata:
+    """Read the metadata of a graph and check that they fit what it takes and makes.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the messages.
+    properties : dict of str to str
+        Metadata of the file.
+    inputs, outputs : dict of str to tuple
+        Shapes by name; the first axis, the batch, is not looked at.
+
+    Raises
+    ------
+    ModelFileError
+        If they are missing, cannot be, or do not fit.
+    """
+    if PROPERTY not in properties:
+        raise ModelFileError(
+            f"{path}: lacks the metadata property {PROPERTY!r}: "
+            "it was not written by 'edgeclust export'"
+        )
+    try:
+        metadata = ModelMetadata.from_json(properties[PROPERTY])
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    takes = {INPUT: metadata.input_shape}
+    makes = {OUTPUT: metadata.centroids.shape[1:]}
+    found = [{name: shape[1:] for name, shape in part.items()} for part in (inputs, outputs)]
+    if found != [takes, makes]:
+        raise ModelFileError(
+            f"{path}: its graph takes {found[0]} and returns {found[1]}, which does not fit its "
+            f"metadata ({takes} and {makes}); export it again"
+        )
+    return metadata
+
+
+def _as_json(value: Any) -> Any:
+    """Return the value of a field as JSON has it."""
+    match value:
+        case np.ndarray():
+            return value.tolist()
+        case GravityAlignment():
+            return _as_json(value.to_json())
+        case Channel():
+            return asdict(value)
+        case dict():
+            return {name: _as_json(entry) for name, entry in value.items()}
+        case list() | tuple():
+            return [_as_json(entry) for entry in value]
+    return value

@@ -17,6 +17,7 @@ from edgeclust.export.parity import Parity, measure_parity
 from edgeclust.export.to_onnx import encoder_to_onnx
 from edgeclust.files import write_atomically
 from edgeclust.model_file import PROPERTY, ModelMetadata
+from edgeclust.numpy_encoder import NumpyEncoder
 from edgeclust.train.evaluate import check_windows
 from edgeclust.train.model import TrainedModel
 
@@ -100,9 +101,10 @@ def export_model(
         candidate = Path(folder) / "model.onnx"
         candidate.write_bytes(content)
         encoder = OnnxEncoder(candidate)
-    dataset = model.aligned(dataset)
-    parity = measure_parity(model, encoder, dataset)
-    parity.check()
+        dataset = model.aligned(dataset)
+        parity = measure_parity(model, encoder, dataset)
+        parity.check()
+        NumpyEncoder(candidate)  # refuses a graph that devices without onnxruntime cannot run
     latency_us = _median_latency_us(encoder, dataset)
     write_atomically(out, content)
     return ExportReport(out, len(content), parity, latency_us)

@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import onnx
 import torch
+from onnx.numpy_helper import from_array, to_array
 from torch import nn
 
-from edgeclust.model_file import INPUT, OUTPUT
-
-OPSET = 18
+from edgeclust.model_file import INPUT, OPSET, OUTPUT
 
 
 def encoder_to_onnx(encoder: nn.Module, shape: tuple[int, ...]) -> onnx.ModelProto:
@@ -54,6 +54,7 @@ def encoder_to_onnx(encoder: nn.Module, shape: tuple[int, ...]) -> onnx.ModelPro
     assert program is not None
     proto = program.model_proto
     _strip(proto)
+    _fold_norms(proto.graph)
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
@@ -83,3 +84,33 @@ def _strip(proto: onnx.ModelProto) -> None:
         entry.ClearField("doc_string")
         del entry.metadata_props[:]
     del graph.value_info[:]
+
+
+def _fold_norms(graph: onnx.GraphProto) -> None:
+    """Fold each normalisation by fixed numbers into the convolution that follows it.
+
+    Those that follow a convolution are folded by the exporter. Where the next one pads, a
+    normalisation stays: what is padded is not normalised.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for norm in [node for node in graph.node if node.op_type == "BatchNormalization"]:
+        users = [node for node in graph.node if norm.output[0] in node.input]
+        settings = {entry.name: entry for part in (norm, *users) for entry in part.attribute}
+        if [node.op_type for node in users] != ["Conv"] or any(settings["pads"].ints):
+            continue
+        (conv,) = users  # with a bias, as that of every convolution the exporter leaves
+        scale, shift, mean, variance, weight, bias = (
+            to_array(constants[name]).astype(np.float64)
+            for name in (*norm.input[1:], *conv.input[1:])
+        )
+        factor = scale / np.sqrt(variance + settings["epsilon"].f)
+        along = (-1, *[1] * (weight.ndim - 2))
+        offset = (weight * (shift - mean * factor).reshape(along)).reshape(len(weight), -1)
+        for name, folded in zip(
+            conv.input[1:], (weight * factor.reshape(along), bias + offset.sum(axis=1)), strict=True
+        ):
+            constants[name].CopyFrom(from_array(folded.astype(np.float32), name))
+        conv.input[0] = norm.input[0]
+        graph.node.remove(norm)
+        for name in norm.input[1:]:
+            graph.initializer.remove(constants[name])

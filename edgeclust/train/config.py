@@ -6,7 +6,7 @@ from math import fsum, isclose
 
 from edgeclust.assignment import SOLVERS
 from edgeclust.errors import ConfigError
-from edgeclust.model_file import MEASURABLE
+from edgeclust.model_schema import MEASURABLE
 from edgeclust.train.encoders import AUTO, ENCODERS, IMAGE_ENCODERS
 from edgeclust.train.methods import METHODS
 

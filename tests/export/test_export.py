@@ -6,14 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
-from edgeclust import DataError, Labeler, WindowedDataset
+from edgeclust import Card, Channel, DataError, ImageCard, Labeler, WindowedDataset
+from edgeclust.card import AnyCard
 from edgeclust.clusters import Clusters
 from edgeclust.encoder import OnnxEncoder
 from edgeclust.export import ParityError, export_model, parity
-from edgeclust.train import ENCODERS, TrainConfig, TrainedModel, train
+from edgeclust.export.model_file import describe
+from edgeclust.export.to_onnx import encoder_to_onnx
+from edgeclust.model_file import PROPERTY
+from edgeclust.numpy_encoder import NumpyEncoder
+from edgeclust.train import ENCODERS, IMAGE_ENCODERS, TrainConfig, TrainedModel, train
+from edgeclust.train.encoders import build_encoder
 from edgeclust.train.model import embed
 
 from toy import TOY_CARD, toy_recordings
@@ -46,6 +53,130 @@ def test_every_encoder_embeds_alike_under_onnxruntime(
     windows = toy_dataset.gather(np.arange(batch))
     expected = embed(model.encoder, toy_dataset)[:batch]
     np.testing.assert_allclose(opened.embed(windows), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize(("n_channels", "window"), [(1, 3), (6, 150), (117, 20)])
+def test_numpy_runs_every_encoder_of_windows_as_onnxruntime_does(
+    tmp_path: Path, encoder: str, n_channels: int, window: int
+) -> None:
+    channels = tuple(Channel(f"c{n}", "g") for n in range(n_channels))
+    card = Card("toy", 50.0, channels, window=window, stride=window)
+    check_backends_agree(tmp_path / "m.onnx", untrained(encoder, card))
+
+
+@pytest.mark.parametrize("encoder", IMAGE_ENCODERS)
+@pytest.mark.parametrize(("n_channels", "side"), [(1, 16), (3, 96)])
+def test_numpy_runs_every_encoder_of_images_as_onnxruntime_does(
+    tmp_path: Path, encoder: str, n_channels: int, side: int
+) -> None:
+    channels = tuple(Channel(f"c{n}", "0..1") for n in range(n_channels))
+    card = ImageCard("toy", channels, height=side, width=side + 3)
+    check_backends_agree(tmp_path / "m.onnx", untrained(encoder, card))
+
+
+def untrained(encoder: str, card: AnyCard) -> TrainedModel:
+    """Build an encoder whose normalisations do something."""
+    torch.manual_seed(0)
+    n_channels = len(card.channels)
+    network = build_encoder(encoder, torch.randn(n_channels), torch.ones(n_channels) / 2, card, 8)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(layer.weight, 0.5, 2)
+            torch.nn.init.normal_(layer.bias)
+    clusters = Clusters(np.eye(2, 8, dtype=np.float32), 1.0, np.log([0.5, 0.5]))
+    return TrainedModel(card, network.eval(), clusters, np.array([1, 1]), np.ones(2))
+
+
+def check_backends_agree(path: Path, model: TrainedModel) -> None:
+    write_model(path, model)
+    shape = (7, len(model.card.channels), *model.card.shape)
+    windows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    embedding, expected = NumpyEncoder(path).embed(windows), OnnxEncoder(path).embed(windows)
+    np.testing.assert_allclose(embedding, expected, rtol=0, atol=1e-5)
+    with torch.inference_mode():
+        trained = model.encoder(torch.from_numpy(windows)).numpy()
+    np.testing.assert_allclose(embedding, trained, rtol=0, atol=2e-5)
+
+
+def write_model(path: Path, model: TrainedModel) -> onnx.ModelProto:
+    """Write a model unchecked."""
+    proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
+    metadata = describe(model, training={}, versions={})
+    onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
+    path.write_bytes(proto.SerializeToString())
+    return proto
+
+
+def test_the_graph_of_the_default_encoder_holds_only_what_inference_needs(tmp_path: Path) -> None:
+    channels = tuple(Channel(f"c{n}", "g") for n in range(6))
+    card = Card("toy", 50.0, channels, window=150, stride=75)
+    proto = write_model(tmp_path / "m.onnx", untrained("filterbank", card))
+    assert [node.op_type for node in proto.graph.node] == [
+        *("Sub", "Div", "Reshape", "Conv", "Reshape", "Slice", "Slice", "Mul", "Mul", "Add", "Add"),
+        *("Log", "Reshape", "Gather", "Concat", "Conv", "Relu", "Conv", "Relu", "ReduceMean"),
+        "Gemm",
+    ]
+    used = {name for node in proto.graph.node for name in node.input}
+    assert {tensor.name for tensor in proto.graph.initializer} <= used
+    assert (tmp_path / "m.onnx").stat().st_size <= 150_000
+
+
+def test_a_quantised_graph_runs_under_numpy_as_under_onnxruntime(tmp_path: Path) -> None:
+    channels = tuple(Channel(f"c{n}", "g") for n in range(3))
+    card = Card("toy", 50.0, channels, window=40, stride=40)
+    path = tmp_path / "m.onnx"
+    graph = write_model(path, untrained("conv", card))
+    quantise(graph)
+    onnx.checker.check_model(graph, full_check=True)
+    path.write_bytes(graph.SerializeToString())
+    windows = np.random.default_rng(0).normal(size=(5, 3, 40)).astype(np.float32)
+    options = onnxruntime.SessionOptions()
+    # As written: fused, an integer convolution may round to the step beside.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(path.read_bytes(), options)
+    (expected,) = session.run(None, {"window": windows})
+    np.testing.assert_allclose(NumpyEncoder(path).embed(windows), expected, rtol=0, atol=1e-5)
+
+
+def quantise(model: onnx.ModelProto) -> None:
+    """Put int8 weights, a scale a filter, and uint8 activations around every convolution."""
+    graph = model.graph
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "Conv":
+            weight = weights[node.input[1]]
+            scale = np.abs(weight).max(axis=(1, 2)) / 127
+            steps = np.rint(weight / scale[:, None, None]).astype(np.int8)
+            name, activation = f"{node.output[0]}_weight", f"{node.output[0]}_input"
+            constants = {
+                f"{name}_steps": steps,
+                f"{name}_scale": scale.astype(np.float32),
+                f"{name}_zero": np.zeros(len(scale), np.int8),
+                f"{activation}_scale": np.float32(0.05),
+                f"{activation}_zero": np.uint8(120),
+            }
+            for key, value in constants.items():
+                graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(value), key))
+            parts = [f"{name}_steps", f"{name}_scale", f"{name}_zero"]
+            settings = [f"{activation}_scale", f"{activation}_zero"]
+            make = onnx.helper.make_node
+            steps_in = [node.input[0], *settings]
+            nodes += [
+                make("DequantizeLinear", parts, [name], axis=0),
+                make("QuantizeLinear", steps_in, [f"{activation}_steps"]),
+                make("DequantizeLinear", [f"{activation}_steps", *settings], [activation]),
+            ]
+            node.input[:2] = [activation, name]
+        nodes.append(node)
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def test_the_labeler_labels_as_the_trained_model(

@@ -60,9 +60,9 @@ def test_the_file_says_what_images_it_takes(path: Path) -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ([0, 4], "height should be above 0 and finite, got 0"),
-        ([4], "its metadata cannot be read"),
-        (None, "its metadata cannot be read"),
+        ([0, 4], r"image should be height and width, .*, got \[0, 4\]"),
+        ([4], r"image should be height and width, .*, got \[4\]"),
+        (None, "image should be height and width, .*, got None"),
     ],
 )
 def test_metadata_of_impossible_images_are_refused(

@@ -1,0 +1,62 @@
+"""Say what a model file holds, without running it: numpy alone."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from edgeclust.model_file import open_graph, read_content
+from edgeclust.model_schema import IMAGES, SIGNALS
+
+
+def model_facts(model: Path | str) -> dict[str, Any]:
+    """Return all that a model file says of itself, as one JSON object.
+
+    Parameters
+    ----------
+    model : Path or str
+        A ``.onnx`` file that ``edgeclust export`` wrote.
+
+    Returns
+    -------
+    facts : dict
+        The file (``size_bytes``, ``sha256``, ``schema_version``, ``opset``, ``ir_version``,
+        ``operators``, ``n_weights``), what it takes (in Hz, samples and the channels' units, or
+        pixels), its clusters, how it was trained.
+
+    Raises
+    ------
+    ModelFileError
+        If it is missing, damaged, no ONNX or no model of this library.
+    """
+    path = Path(model)
+    graph, metadata = open_graph(path)
+    content = read_content(path)
+    channels = [*map(str, metadata.channels)]
+    takes: dict[str, Any]
+    if metadata.image is not None:
+        takes = {"image": list(metadata.image), "channels": channels}
+    else:
+        names = ("rate_hz", "window", "stride", "mount")
+        takes = {name: getattr(metadata, name) for name in names} | {"channels": channels}
+    return {
+        "model": str(path),
+        "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "schema_version": SIGNALS if metadata.image is None else IMAGES,
+        "opset": graph.opset,
+        "ir_version": graph.ir_version,
+        "operators": [node.operator for node in graph.nodes],
+        "n_weights": sum(weights.size for weights in graph.constants.values()),
+        "data": metadata.data,
+        **takes,
+        "n_clusters": len(metadata.counts),
+        "n_features": metadata.centroids.shape[1],
+        "sigma": metadata.sigma,
+        "prior": list(metadata.prior),
+        "counts": list(metadata.counts),
+        "radii": list(metadata.radii),
+        "names": list(metadata.names),
+        "alignment": "none" if metadata.alignment is None else "gravity",
+        "training": metadata.training,
+        "versions": metadata.versions,
+    }
