@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from enum import StrEnum
+from functools import partial
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeclust.card import ImageCard
+from edgeclust.card import AnyCard, ImageCard
 from edgeclust.console import (
     OneLineErrors,
     grid_progress,
@@ -27,6 +28,7 @@ from edgeclust.console import (
 )
 from edgeclust.data_commands import data_app
 from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.encoder import open_encoder
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
@@ -45,7 +47,7 @@ from edgeclust.options import (
 from edgeclust.samples import read_samples
 
 if TYPE_CHECKING:
-    from edgeclust.train import Run, TrainedModel
+    from edgeclust.train import Evaluation, Run
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -232,9 +234,13 @@ def train(
 
 @app.command()
 def evaluate(
-    run: RunFolder,
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of a training, or a .onnx file made of one."),
+    ],
     data: Annotated[
-        str | None, typer.Argument(help="Other data to label; the run's own if left out.")
+        str | None,
+        typer.Argument(help="Other data to label; the run's own if left out, a file needs them."),
     ] = None,
     root: Root = None,
     probes: Annotated[
@@ -251,25 +257,34 @@ def evaluate(
 
     With --json the counts of windows come too, as 'confusion': rows clusters, columns activities.
     """
-    from edgeclust.train import Run
+    from edgeclust.train import Run, evaluate_file
     from edgeclust.train import evaluate as evaluate_model
-    from edgeclust.train.imbalance import make_imbalanced
+    from edgeclust.train.evaluate import card_of
     from edgeclust.train.probes import probe
 
-    trained = Run.open(run)
-    model = trained.load_model()
-    dataset = _open_as(trained, data, root)
+    held_out: Dataset | None = None
+    if run.is_file():
+        if data is None:
+            raise ConfigError(f"{run}: is a model file: name the data to label after it")
+        encoder = open_encoder(run)
+        n_clusters, score = len(encoder.metadata.counts), partial(evaluate_file, encoder)
+        card = card_of(encoder.metadata)
+        dataset = _open_cut(data, root, card, rate_hz=encoder.metadata.rate_hz)
+        seen: Dataset = dataset
+    else:
+        trained = Run.open(run)
+        model = trained.load_model()
+        n_clusters, score = model.clusters.n_clusters, partial(evaluate_model, model)
+        dataset = _open_as(trained, data, root)
+        seen, held_out = (dataset, None) if data else _own_parts(trained, dataset)
     _say_skipped(dataset)
-    seen, held_out = dataset.hold_out(trained.hold_out if data is None else ())
-    if data is None and trained.imbalance is not None:
-        seen = make_imbalanced(seen, trained.imbalance)
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
-    scores = {name: _timed_scores(model, part) for name, part in parts.items()}
+    scores = {name: _timed_scores(score, part) for name, part in parts.items()}
     # The encoder learnt without labels, so all subjects may serve, held out or not.
-    probed = probe(evaluate_model(model, dataset).embedding, dataset).to_json() if probes else None
+    probed = probe(score(dataset).embedding, dataset).to_json() if probes else None
     if json:
         first, *others = scores.items()
-        content = {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1]}
+        content = {"run": str(run), "n_clusters": n_clusters, **first[1]}
         print_json(content | dict(others) | ({"probes": probed} if probed else {}))
     else:
         keys = list(dict.fromkeys(key for score in scores.values() for key in score))
@@ -389,8 +404,17 @@ def reproduce(
 def export(
     run: RunFolder,
     out: Annotated[
-        Path | None, typer.Option(help="The file to write; RUN.onnx if left out.")
+        Path | None,
+        typer.Option(help="The file to write; RUN.onnx, or RUN-int8.onnx, if left out."),
     ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="In 8 bits: kept where it labels 99.5 % of windows as the model in float does, "
+            "is smaller and no slower.",
+        ),
+    ] = False,
     root: Root = None,
     json: Json = False,
 ) -> None:
@@ -401,17 +425,27 @@ def export(
 
     trained = Run.open(run)
     model = trained.load_model()
+    seen, held_out = _own_parts(trained, _open_as(trained, None, root))
     report = export_model(
         model,
-        out or run.parent / f"{run.resolve().name}.onnx",
-        _open_as(trained, None, root),
+        out or run.parent / f"{run.resolve().name}{'-int8' if int8 else ''}.onnx",
+        seen,
+        held_out=held_out,
+        int8=int8,
         training=trained.summary(),
         versions=library_versions(),
     )
+    facts = report.to_json()
     if json:
-        print_json(report.to_json())
+        print_json(facts)
     else:
-        print_facts("exported", report.to_json())
+        rows = [{**row, "differing": len(row["differing"])} for row in facts.pop("comparisons")]
+        quantized = facts.pop("int8", {})
+        rejected = quantized.pop("rejected", [])
+        print_facts("exported", facts | quantized)
+        print_rows([*rows[0]], [[*row.values()] for row in rows])
+        for reason in rejected:
+            remark(f"not taken: {reason}")
         if isinstance(model.card, ImageCard):
             remark(f"next: edgeclust label {report.model} images.npy --freeze")
         else:
@@ -513,12 +547,25 @@ def _open_as(
     trained: "Run", data: str | None, root: Path | None
 ) -> "WindowedDataset | ArrayDataset":
     """Open the data of a run, or others, cut as those of the run and of its channels."""
-    from edgeclust.har_data import open_dataset
-
     card = trained.card
-    own = data is None
+    rate_hz = 0.0
     if data is None:
         data, root = trained.data, root or (Path(trained.root) if trained.root else None)
+        rate_hz = 0.0 if isinstance(card, ImageCard) else card.rate_hz
+    return _open_cut(data, root, card, rate_hz, trained.labels, trained.max_missing)
+
+
+def _open_cut(
+    data: str,
+    root: Path | None,
+    card: AnyCard,
+    rate_hz: float,
+    labels: str = "pure",
+    max_missing: float = 0.0,
+) -> "WindowedDataset | ArrayDataset":
+    """Open data, cut as a model takes them, at a rate, or at their own where it is 0."""
+    from edgeclust.har_data import open_dataset
+
     if isinstance(card, ImageCard):
         return open_dataset(data, root=root)
     return open_dataset(
@@ -526,19 +573,29 @@ def _open_as(
         card.window,
         card.stride,
         root=root,
-        rate_hz=card.rate_hz if own else None,
+        rate_hz=rate_hz or None,
         channels=card.channel_names,
-        labels=trained.labels,
-        max_missing=trained.max_missing,
+        labels=labels,
+        max_missing=max_missing,
     )
 
 
-def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
-    """Score a model on data, and how quickly it labels them."""
-    from edgeclust.train import evaluate as evaluate_model
+def _own_parts(
+    trained: "Run", dataset: "WindowedDataset | ArrayDataset"
+) -> "tuple[Dataset, Dataset | None]":
+    """Return what a run was trained on, and what was held out."""
+    from edgeclust.train.imbalance import make_imbalanced
 
+    seen, held_out = dataset.hold_out(trained.hold_out)
+    if trained.imbalance is not None:
+        seen = make_imbalanced(seen, trained.imbalance)
+    return seen, held_out
+
+
+def _timed_scores(score: "Callable[[Dataset], Evaluation]", dataset: "Dataset") -> dict[str, Any]:
+    """Score a model on data, and how quickly it labels them."""
     started = time.perf_counter()
-    evaluation = evaluate_model(model, dataset)
+    evaluation = score(dataset)
     seconds = time.perf_counter() - started
     speed = round(len(dataset) / seconds, 1)
     return evaluation.metrics | {
