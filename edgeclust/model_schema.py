@@ -24,6 +24,9 @@ MAX_LENGTH = 2**20
 MAX_INPUT = 2**24
 """Most numbers of a window or an image, all channels together."""
 
+MAX_TEXT = 2**22
+"""Most characters of the JSON; those of the largest models have a few hundred thousand."""
+
 MAX_FLOAT32 = 3.4e38
 
 MAX_COUNT = 2**53
@@ -186,6 +189,10 @@ def parse(text: str) -> dict[str, Any]:
     edgeclust.errors.ModelFileError: its metadata has version 99, this edgeclust reads 1 and 2: \
 install edgeclust 7.1, which wrote it, or a newer one
     """
+    if len(text) > MAX_TEXT:
+        raise ModelFileError(
+            f"its metadata has {len(text)} characters, {MAX_TEXT} at most are read"
+        )
     try:
         content = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:

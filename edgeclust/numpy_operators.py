@@ -121,8 +121,9 @@ def _conv(
     if any(pads):
         budget.take(n * values.shape[1] * prod(padded))
         inner = np.zeros((*values.shape[:2], *padded), np.float32)
-        where = zip(before, values.shape[2:], strict=True)
-        inner[(..., *(slice(start, start + length) for start, length in where))] = values
+        where = [slice(None), slice(None)]
+        where += [slice(at, at + n) for at, n in zip(before, values.shape[2:], strict=True)]
+        inner[tuple(where)] = values
         values = inner
     kernel = weight.reshape(n_filters, n_weights)
     result = np.empty((n, n_filters, n_steps), np.float32)
@@ -196,7 +197,7 @@ def _instance_normalization(
     budget.take(2 * values.size)
     axes = tuple(range(2, values.ndim))
     # In float64, so that the variance does not cancel; and their number is small.
-    centred = values - values.mean(axes, np.float64, keepdims=True).astype(np.float32)
+    centred: Array = values - values.mean(axes, np.float64, keepdims=True).astype(np.float32)
     variance = (centred * centred).mean(axes, np.float64, keepdims=True)
     factor = scale.reshape(-1, *[1] * len(axes)) / np.sqrt(variance + epsilon)
     _require(factor.shape == variance.shape or len(scale) == values.shape[1], "sizes should fit")
@@ -266,7 +267,7 @@ def _reduce_mean(
     _require(axes.size > 0, "axes should be named")
     budget.take(values.size)
     over = tuple(axes.tolist())
-    total = np.add.reduce(values, over, keepdims=bool(keepdims))
+    total = np.asarray(values.sum(over, keepdims=bool(keepdims)))
     result: Array = total * np.float32(total.size / values.size)
     return result
 
@@ -319,7 +320,8 @@ def _quantize_linear(
     budget.take(2 * values.size)
     limits = np.iinfo(zero.dtype)
     steps = np.rint(values / _along(scale, values, axis)) + _along(zero, values, axis)
-    return np.clip(steps, limits.min, limits.max).astype(zero.dtype)
+    clipped: Array = np.clip(steps, limits.min, limits.max)
+    return clipped.astype(zero.dtype)
 
 
 def _dequantize_linear(

@@ -106,11 +106,13 @@ def _fold_norms(graph: onnx.GraphProto) -> None:
         factor = scale / np.sqrt(variance + settings["epsilon"].f)
         along = (-1, *[1] * (weight.ndim - 2))
         offset = (weight * (shift - mean * factor).reshape(along)).reshape(len(weight), -1)
-        for name, folded in zip(
-            conv.input[1:], (weight * factor.reshape(along), bias + offset.sum(axis=1)), strict=True
-        ):
-            constants[name].CopyFrom(from_array(folded.astype(np.float32), name))
-        conv.input[0] = norm.input[0]
+        # Under names of their own, as equal constants are kept once for all that use them.
+        folded = (weight * factor.reshape(along), bias + offset.sum(axis=1))
+        names = [f"{conv.output[0]}.weight", f"{conv.output[0]}.bias"]
+        for name, numbers in zip(names, folded, strict=True):
+            graph.initializer.append(from_array(numbers.astype(np.float32), name))
+        conv.input[:] = [norm.input[0], *names]
         graph.node.remove(norm)
-        for name in norm.input[1:]:
-            graph.initializer.remove(constants[name])
+    used = {name for node in graph.node for name in node.input}
+    for name in constants.keys() - used:
+        graph.initializer.remove(constants[name])

@@ -124,7 +124,7 @@ def test_the_writer_is_held_to_the_same_schema() -> None:
     with pytest.raises(ModelFileError, match=r"data should be a text, got 'a\\nb'"):
         replace(METADATA, data="a\nb")
     with pytest.raises(ModelFileError, match=r"centroids should be a table of finite numbers"):
-        replace(METADATA, centroids=np.float32([[np.nan, 0], [0, 0]]))
+        replace(METADATA, centroids=np.full((2, 2), np.nan, np.float32))
 
 
 def test_a_newer_version_names_the_edgeclust_it_needs() -> None:
@@ -138,6 +138,11 @@ def test_a_newer_version_names_the_edgeclust_it_needs() -> None:
 def test_keys_of_other_versions_and_unknown_keys_are_ignored() -> None:
     content = json.loads(METADATA.to_json()) | {"image": [3, 4], "colour": "blue"}
     assert ModelMetadata.from_json(json.dumps(content)).to_json() == METADATA.to_json()
+
+
+def test_metadata_beyond_measure_are_not_parsed() -> None:
+    with pytest.raises(ModelFileError, match="has 4194305 characters, 4194304 at most are read"):
+        ModelMetadata.from_json(" " * (2**22 + 1))
 
 
 @pytest.mark.parametrize("depth", [100, 100_000])

@@ -227,15 +227,15 @@ def test_the_facts_of_a_file_are_those_it_holds(released: Path) -> None:
 
 def test_quantising_rounds_half_to_even_and_saturates() -> None:
     budget = Budget(1000, 1000)
-    values = np.float32([[0.5, 1.5, 2.5, -1000, 1000]])
+    values = np.array([[0.5, 1.5, 2.5, -1000, 1000]], np.float32)
     zero = np.int8(1)
     steps = OPERATORS["QuantizeLinear"](budget, values, np.float32(1), np.array(zero))
     assert steps.dtype == np.int8
     assert steps.tolist() == [[1, 3, 3, -128, 127]]
     back = OPERATORS["DequantizeLinear"](budget, steps, np.float32(0.5), np.array(zero))
     assert back.tolist() == [[0, 1, 1, -64.5, 63]]
-    weights = np.int8([[1, 2], [3, 4]])
-    scales = np.float32([1, 10])
+    weights = np.array([[1, 2], [3, 4]], np.int8)
+    scales = np.array([1, 10], np.float32)
     for axis, expected in ((0, [[1, 2], [30, 40]]), (1, [[1, 20], [3, 40]])):
         meant = OPERATORS["DequantizeLinear"](budget, weights, scales, axis=axis)
         assert meant.tolist() == expected

@@ -175,6 +175,38 @@ def test_inspect_says_what_the_file_holds(toy_model: Path) -> None:
     assert sum(facts["counts"]) == facts["training"]["n_windows"]
 
 
+def test_a_person_sees_each_cluster_and_the_file(toy_model: Path) -> None:
+    said = run("inspect", toy_model).stdout
+    facts = json.loads(run("inspect", toy_model, "--json").stdout)
+    for part in (facts["sha256"], "opset", "windows of training", "radius", "71,763"):
+        assert part in said
+    for count in facts["counts"]:
+        assert re.search(rf"│ \d +│ - +│ {count} ", said)
+
+
+def test_the_numpy_backend_labels_and_onnxruntime_is_not_needed(
+    toy_model: Path, recording: Path
+) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['onnxruntime'] = sys.modules['onnx'] = sys.modules['torch'] = None\n"
+        "from edgeclust.__main__ import main\n"
+        "sys.argv = ['edgeclust', *sys.argv[1:]]\n"
+        "main()\n"
+    )
+    expected = [json.loads(line) for line in run("label", toy_model, recording).stdout.splitlines()]
+    for arguments in (["label", toy_model, recording, "--freeze"], ["inspect", toy_model]):
+        result = subprocess.run(
+            [sys.executable, "-P", "-c", code, *map(str, arguments)], capture_output=True, text=True
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        if arguments[0] == "label":
+            events = [json.loads(line) for line in result.stdout.splitlines()]
+            assert [e["cluster"] for e in events] == [e["cluster"] for e in expected]
+    said = fails_with(run("label", toy_model, recording, "--backend", "tflite"))
+    assert "backend should be auto, onnxruntime or numpy, got 'tflite'" in said
+
+
 def test_called_bare_it_shows_its_help() -> None:
     result = run()
     assert result.exit_code == 0

@@ -126,6 +126,14 @@ def test_the_graph_of_the_default_encoder_holds_only_what_inference_needs(tmp_pa
     assert (tmp_path / "m.onnx").stat().st_size <= 150_000
 
 
+def test_normalisations_of_equal_numbers_are_folded(tmp_path: Path) -> None:
+    card = Card("toy", 50.0, (Channel("ax", "g"),), window=64, stride=64)
+    network = build_encoder("filterbank", torch.zeros(1), torch.ones(1), card, 8).eval()
+    model = replace(untrained("conv", card), encoder=network)
+    check_backends_agree(tmp_path / "m.onnx", model)
+    assert b"BatchNormalization" not in (tmp_path / "m.onnx").read_bytes()
+
+
 def test_a_quantised_graph_runs_under_numpy_as_under_onnxruntime(tmp_path: Path) -> None:
     channels = tuple(Channel(f"c{n}", "g") for n in range(3))
     card = Card("toy", 50.0, channels, window=40, stride=40)
