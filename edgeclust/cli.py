@@ -473,6 +473,43 @@ def inspect(model: Model, json: Json = False) -> None:
 
 
 @app.command()
+def bench(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...", help="A .onnx file; after it the same in 8 bits, to compare."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for bench.json and, with matplotlib, bench.png.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure speed, memory and start of labelling here: edgeclust bench model.onnx int8.onnx.
+
+    At one thread that does not spin, as on a wearable: from the last sample of a window to its
+    label, and in fresh processes from their start to the first label.
+    """
+    from edgeclust.bench import bench as measure
+    from edgeclust.bench import write_report
+
+    report = measure(models)
+    content = report.to_json()
+    if json:
+        print_json(content)
+    else:
+        rows = [{**speed, **speed.pop("windows_per_s")} for speed in content["speeds"]]
+        batches = [f"{name}/s" if isinstance(name, int) else name for name in rows[0]]
+        print_rows(batches, [[*row.values()] for row in rows])
+        starts = content["starts"]
+        print_rows([*starts[0]], [[*start.values()] for start in starts])
+        names = ("session_us", "loop_over_session", "int8_speedup", "start_over_by_hand")
+        print_facts("side by side", {name: content[name] for name in names})
+    for path in write_report(report, out) if out else []:
+        remark(f"written: {path}")
+
+
+@app.command()
 def label(
     model: Model,
     input: Annotated[

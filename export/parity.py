@@ -21,6 +21,9 @@ LEAST_AGREEMENT = 0.999
 BATCHES = {256: 10_000, 1: 2_000}
 """Windows embedded at once, and how many are compared so, at most, spread over the data."""
 
+BACKENDS: dict[str, Callable[[Path], Encoder]] = {"onnxruntime": OnnxEncoder, "numpy": NumpyEncoder}
+"""What a file is run by."""
+
 N_SHOWN = 10
 """Windows that differ, and are named, at most."""
 
@@ -215,4 +218,4 @@ def open_content(content: bytes) -> dict[str, Encoder]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(content)
-        return {"onnxruntime": OnnxEncoder(path), "numpy": NumpyEncoder(path)}
+        return {name: opened(path) for name, opened in BACKENDS.items()}

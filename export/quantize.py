@@ -76,7 +76,7 @@ def quantize(
         DequantizeLinear. The same bytes for the same arguments.
     """
     prepared = onnx.ModelProto.FromString(proto.SerializeToString(deterministic=True))
-    scaled = _smooth(prepared, windows, keep_float)
+    scaled = smooth(prepared, windows, keep_float)
     with tempfile.TemporaryDirectory() as folder, _quiet_quantizer():
         before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         onnx.save(prepared, before)
@@ -123,13 +123,27 @@ def _blocks(windows: NDArray[np.float32]) -> list[dict[str, NDArray[np.float32]]
     return [{INPUT: windows[n : n + BATCH]} for n in range(0, len(windows), BATCH)]
 
 
-def _smooth(
+def smooth(
     proto: onnx.ModelProto, windows: NDArray[np.float32], keep_float: Collection[str]
 ) -> list[str]:
     """Balance what goes into each layer with its weights, by channel; the graph computes the same.
 
     Where a convolution makes it, its weights are scaled. Else it is centred and scaled by two
-    nodes; returned are the names of those that scale.
+    nodes.
+
+    Parameters
+    ----------
+    proto : ModelProto
+        As `quantize` takes it; changed.
+    windows : float32 array of shape (n_windows, n_channels, *shape)
+        Real ones, whose activations say how large each channel becomes.
+    keep_float : collection of str
+        Names of layers that are left alone.
+
+    Returns
+    -------
+    scaled : list of str
+        Names of the nodes that scale.
     """
     graph = proto.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}

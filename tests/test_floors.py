@@ -21,7 +21,7 @@ PACKAGES = {
 FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler"}
 FLOOR_4 = {
     f"edgeclust.{name}"
-    for name in ("__main__", "cli", "console", "data_commands", "options", "reproduce")
+    for name in ("__main__", "bench", "cli", "console", "data_commands", "options", "reproduce")
 }
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [
