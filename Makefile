@@ -10,17 +10,22 @@ WHEEL := dist/.built
 TRAIN := .venv/.installed
 DEVICE := .venv-device/.installed
 
-.PHONY: demo test fuzz check lint types wheel clean
+.PHONY: demo test fuzz torture check lint types wheel clean
 
 demo: $(TRAIN) $(DEVICE)
 	.venv/bin/python demo/demo.py
 
+# A process a core, each of one thread: more would only get into each other's way.
 test: $(TRAIN)
-	.venv/bin/pytest
+	OMP_NUM_THREADS=1 .venv/bin/pytest -n auto --dist loadfile
 
 # 10,000 damaged model files, and those cut at every kilobyte; the tests open a few hundred.
 fuzz: $(TRAIN)
 	.venv/bin/python tests/fuzz.py
+
+# Kill a process 1,000 times while it saves what it learnt.
+torture: $(TRAIN)
+	EDGECLUST_KILLS=1000 .venv/bin/pytest tests/test_state.py
 
 check: lint types test
 
@@ -32,7 +37,7 @@ lint: $(TRAIN)
 # checkout hides the installed package.
 types: $(TRAIN)
 	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml --package edgeclust
-	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo
+	cd tests && ../.venv/bin/mypy --config-file ../pyproject.toml . ../benchmarks ../demo ../examples
 
 wheel: $(WHEEL)
 

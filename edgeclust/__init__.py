@@ -17,6 +17,7 @@ from edgeclust.errors import (
     MissingExtraError,
     ModelFileError,
     RunError,
+    StateError,
 )
 from edgeclust.images import ArrayDataset
 from edgeclust.labeler import Labeler, LabelEvent
@@ -40,6 +41,7 @@ __all__ = [
     "ModelFileError",
     "Recording",
     "RunError",
+    "StateError",
     "WindowedDataset",
     "align",
     "assign",

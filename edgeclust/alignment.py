@@ -1,7 +1,7 @@
 """Gravity alignment: turn each wearer's sensor the way the reference sensor sits."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -21,6 +21,9 @@ MOVING = 0.12
 
 SUSTAINED_S = 6.0
 """Seconds that movement has to last before its windows tell where gravity is."""
+
+MEMORY_S = 600.0
+"""Seconds of movement that a device's estimate is the mean of, about, at most."""
 
 ACCELERATION = ("g", "mg", "m/s2", "m/s^2", "m/s²")
 """Units of acceleration."""
@@ -115,22 +118,39 @@ class GravityEstimate:
         Samples a second.
     window, stride : int
         Length of a window and the step between two, in samples.
+    memory_s : float
+        Seconds of movement after which the older fades, so that a device that was put on anew, or
+        was worn while cycling, finds back. Infinity, the plain mean, suits a recording.
 
     Attributes
     ----------
     total : float64 array of shape (n_units, 3)
         Sum of the mean accelerations of the windows taken, in the channels' unit.
     count : intp array of shape (n_units,)
-        How many those are.
+        How many those are, at most as many as `memory_s` has.
     """
 
-    def __init__(self, units: Sequence[Unit], rate_hz: float, window: int, stride: int) -> None:
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        rate_hz: float,
+        window: int,
+        stride: int,
+        *,
+        memory_s: float = np.inf,
+    ) -> None:
         self.units = units
+        self._indices = [list(unit.acceleration) for unit in units]
+        self._most = max(1.0, memory_s * rate_hz / stride)
         more = max(0.0, SUSTAINED_S * rate_hz - window)
         self.n_in_a_row = 1 + int(np.ceil(more / stride))
-        self.total = np.zeros((len(units), 3))
-        self.count = np.zeros(len(units), np.intp)
-        self._in_a_row = np.zeros(len(units), np.intp)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.total = np.zeros((len(self.units), 3))
+        self.count = np.zeros(len(self.units), np.intp)
+        self._in_a_row = np.zeros(len(self.units), np.intp)
 
     def update(self, window: NDArray[np.float32]) -> bool:
         """Take the next window of the stream; return whether it changed the estimate.
@@ -140,16 +160,24 @@ class GravityEstimate:
         window : float32 array of shape (n_channels, window)
             Finite, in the channels' units, as the sensor gave it. Not modified.
         """
-        before = self.count.sum()
-        for index, unit in enumerate(self.units):
-            acceleration = window[list(unit.acceleration)].astype(np.float64)
-            norm = np.sqrt((acceleration * acceleration).sum(axis=0))
-            moving = norm.std() > MOVING * norm.mean()
-            self._in_a_row[index] = self._in_a_row[index] + 1 if moving else 0
-            if self._in_a_row[index] >= self.n_in_a_row:
-                self.total[index] += acceleration.mean(axis=1)
-                self.count[index] += 1
-        return bool(self.count.sum() > before)
+        changed = False
+        for unit, indices in enumerate(self._indices):
+            acceleration = window[indices].astype(np.float64)
+            norm = np.sqrt(np.einsum("as,as->s", acceleration, acceleration))
+            mean = norm.mean()
+            norm -= mean
+            if not norm @ norm > (MOVING * mean) ** 2 * len(norm):
+                self._in_a_row[unit] = 0
+                continue
+            self._in_a_row[unit] = min(self._in_a_row[unit] + 1, self.n_in_a_row)
+            if self._in_a_row[unit] == self.n_in_a_row:
+                if self.count[unit] + 1 > self._most:
+                    self.total[unit] *= 1 - 1 / self.count[unit]
+                else:
+                    self.count[unit] += 1
+                self.total[unit] += acceleration.mean(axis=1)
+                changed = True
+        return changed
 
     def restart(self) -> None:
         """Forget the movement under way, as after a gap; what was estimated stays."""
@@ -159,6 +187,33 @@ class GravityEstimate:
         """Return gravity in each unit, of shape (n_units, 3); NaN where nothing moved so far."""
         with np.errstate(invalid="ignore"):
             return self.total / self.count[:, None]
+
+    def fields(self) -> dict[str, NDArray[Any]]:
+        """Return what outlasts a restart, as copies: the four numbers of each unit."""
+        return {"total": self.total.astype("<f8"), "count": self.count.astype("<i8")}
+
+    def restore(self, fields: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `fields` returned; no movement is under way then.
+
+        Parameters
+        ----------
+        fields : mapping of str to array
+            ``total``, float64 of shape (n_units, 3), and ``count``, int64 of shape (n_units,).
+            Not modified.
+
+        Raises
+        ------
+        DataError
+            If a sum is not finite or a count is below 0.
+        """
+        total, count = fields["total"], fields["count"]
+        if not np.isfinite(total).all() or (count < 0).any():
+            raise DataError(
+                f"gravity should be finite sums of 0 windows or more, got {total.tolist()} of "
+                f"{count.tolist()}"
+            )
+        self.total, self.count = total.astype(np.float64), count.astype(np.intp)
+        self.restart()
 
 
 @dataclass(frozen=True)
@@ -345,7 +400,8 @@ def _rotation(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[
         across = np.cross(here, np.eye(3)[np.argmin(np.abs(here))])
         across /= np.linalg.norm(across)
         return 2 * np.outer(across, across) - np.eye(3)
-    x, y, z = np.cross(here, there)
+    (a, b, c), (d, e, f) = here, there
+    x, y, z = b * f - c * e, c * d - a * f, a * e - b * d  # np.cross takes ten times as long
     skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / (1 + cosine)
     return turn

@@ -84,19 +84,22 @@ class Speed:
         What ran it.
     size_bytes : int
         Of the file.
+    learn : str
+        ``gated``, as a stream is labelled unless told otherwise, or ``off``.
     p50_us, p95_us, p99_us : float
-        Microseconds from the last sample of a window to its label.
+        Microseconds from the last sample of a window to its label, learning included.
     network_us : float
         Median microseconds of the network in it: the session's run call, or numpy's operations.
     outside_share : float
         Median share of the time spent outside that.
     windows_per_s : dict of int to float
-        Windows embedded in a second, by how many at once.
+        Windows embedded in a second, by how many at once: no labelling.
     """
 
     model: str
     backend: str
     size_bytes: int
+    learn: str
     p50_us: float
     p95_us: float
     p99_us: float
@@ -134,7 +137,7 @@ class BenchReport:
     Parameters
     ----------
     speeds : tuple of Speed
-        Each model under onnxruntime, then the first under numpy.
+        Each model under onnxruntime, learning and not, then the first under numpy.
     session_us : tuple of float
         Median microseconds of the bare session call on the same windows, by model.
     starts : tuple of Start
@@ -147,7 +150,7 @@ class BenchReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``edgeclust bench --json`` prints."""
-        first, hand = self.speeds[0], self.starts[0]
+        first, frozen, hand = self.speeds[0], self.speeds[1], self.starts[0]
         return {
             "model": first.model,
             "n_windows": N_WINDOWS,
@@ -155,6 +158,7 @@ class BenchReport:
             "speeds": [asdict(speed) for speed in self.speeds],
             "session_us": list(self.session_us),
             "loop_over_session": round(first.p50_us / self.session_us[0], 3),
+            "frozen_loop_over_session": round(frozen.p50_us / self.session_us[0], 3),
             "int8_speedup": [round(self.session_us[0] / other, 3) for other in self.session_us[1:]],
             "starts": [asdict(start) for start in self.starts],
             "start_over_by_hand": round(self.starts[1].cold_start_ms / hand.cold_start_ms, 3),
@@ -184,10 +188,11 @@ def bench(models: Sequence[Path]) -> BenchReport:
     DataError
         If they take other windows than the first.
     """
-    ways = [(model, "onnxruntime") for model in models] + [(models[0], "numpy")]
-    encoders = [open_encoder(model, backend=backend) for model, backend in ways]
+    ways = [(model, "onnxruntime", learn) for model in models for learn in ("gated", "off")]
+    ways += [(models[0], "numpy", "gated")]
+    encoders = [open_encoder(model, backend=backend) for model, backend, _ in ways]
     shape = encoders[0].metadata.input_shape
-    for (model, _), encoder in zip(ways, encoders, strict=True):
+    for (model, *_), encoder in zip(ways, encoders, strict=True):
         if encoder.metadata.input_shape != shape:
             raise DataError(
                 f"{model} takes windows of shape {encoder.metadata.input_shape}, {models[0]} of "
@@ -196,13 +201,14 @@ def bench(models: Sequence[Path]) -> BenchReport:
     sessions = [_session_call(encoder) for encoder in encoders if isinstance(encoder, OnnxEncoder)]
     loops, networks, bare = _time_windows(encoders, sessions)
     speeds = []
-    for n, ((model, backend), encoder) in enumerate(zip(ways, encoders, strict=True)):
+    for n, ((model, backend, learn), encoder) in enumerate(zip(ways, encoders, strict=True)):
         p50, p95, p99 = np.percentile(loops[:, n], (50, 95, 99)).round(2).tolist()
         speeds.append(
             Speed(
                 str(model),
                 backend,
                 model.stat().st_size,
+                learn,
                 p50,
                 p95,
                 p99,
@@ -248,11 +254,11 @@ def _watch(encoder: Encoder) -> _Timed:
 
 
 def _time_windows(
-    encoders: Sequence[Encoder], sessions: Sequence[Callable[..., Any]]
+    encoders: Sequence[Encoder], learn: Sequence[str], sessions: Sequence[Callable[..., Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Time whole labelling, the network in it and bare session calls, in microseconds."""
     watches = [_watch(encoder) for encoder in encoders]
-    labels = [_labelling(encoder) for encoder in encoders]
+    labels = [_labelling(*pair) for pair in zip(encoders, learn, strict=True)]
     windows = _windows(encoders[0], N_WARM + N_WINDOWS)
     loops, networks = np.empty((2, len(windows), len(encoders)))
     bare = np.empty((len(windows), len(sessions)))
@@ -270,9 +276,9 @@ def _time_windows(
     return loops[counted] * 1e6, networks[counted] * 1e6, bare[counted] * 1e6
 
 
-def _labelling(encoder: Encoder) -> Callable[[NDArray[np.float32]], Any]:
+def _labelling(encoder: Encoder, learn: str) -> Callable[[NDArray[np.float32]], Any]:
     """Return what a device calls with the samples that complete a window, or with an image."""
-    labeler = Labeler(encoder)
+    labeler = Labeler(encoder, learn=learn)
     return labeler.push if encoder.metadata.image is None else labeler.predict
 
 
@@ -379,7 +385,7 @@ def _draw(report: BenchReport) -> bytes:
 
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     times, rates, starts = figure.subplots(1, 3)
-    names = [f"{Path(speed.model).stem}\n{speed.backend}" for speed in report.speeds]
+    names = [f"{Path(s.model).stem}\n{s.backend}\nlearn {s.learn}" for s in report.speeds]
     network = [speed.network_us for speed in report.speeds]
     outside = [speed.p50_us - speed.network_us for speed in report.speeds]
     times.bar(names, network, label="network")

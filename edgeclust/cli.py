@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import fields
 from enum import StrEnum
 from functools import partial
-from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from edgeclust import __version__
+from edgeclust.arriving import ArrivingLines
 from edgeclust.card import AnyCard, ImageCard
 from edgeclust.console import (
     OneLineErrors,
+    StopAtReads,
     grid_progress,
     print_facts,
     print_json,
@@ -45,6 +47,7 @@ from edgeclust.options import (
     parse_sigma,
 )
 from edgeclust.samples import read_samples
+from edgeclust.state_commands import state_app
 
 if TYPE_CHECKING:
     from edgeclust.train import Evaluation, Run
@@ -57,9 +60,29 @@ app = typer.Typer(
     help="Learn activities nobody labelled, and label them on the device.",
 )
 app.add_typer(data_app, name="data")
+app.add_typer(state_app, name="state")
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
+
+
+def _print_version(asked: bool) -> None:
+    """Print the version and end, if that is asked for."""
+    if asked:
+        typer.echo(f"edgeclust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before a command; typer shows the help of the app instead of this."""
 
 
 class EventFormat(StrEnum):
@@ -67,6 +90,14 @@ class EventFormat(StrEnum):
 
     jsonl = "jsonl"
     csv = "csv"
+
+
+class LearnMode(StrEnum):
+    """How ``edgeclust label`` learns."""
+
+    gated = "gated"
+    free = "free"
+    off = "off"
 
 
 @app.command()
@@ -147,7 +178,7 @@ def train(
         int,
         typer.Option(
             help="Trainings from other weights; the worse half by a label-free criterion stops "
-            "after half of the epochs, and after three quarters. 8 cost as much as 5.5 whole ones."
+            "after half of the epochs, and after three quarters. 8 cost as much as 5.75 whole ones."
         ),
     ] = 8,
     balance: Annotated[
@@ -171,6 +202,7 @@ def train(
 ) -> None:
     """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
     from edgeclust.har_data import absolute_source, open_dataset
+    from edgeclust.har_data.at_rest import find_at_rest
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
 
@@ -210,6 +242,10 @@ def train(
         device=device,
     )
     _say_skipped(dataset)
+    if isinstance(dataset, WindowedDataset):
+        for sensor in find_at_rest(dataset.card, dataset.recordings):
+            if sensor.doubt:
+                remark(f"doubtful: {sensor.doubt}")
     with stop_on_signal() as should_stop, training_progress() as (on_epoch, on_step):
         run = Run.create(
             out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
@@ -447,9 +483,9 @@ def export(
         for reason in rejected:
             remark(f"not taken: {reason}")
         if isinstance(model.card, ImageCard):
-            remark(f"next: edgeclust label {report.model} images.npy --freeze")
+            remark(f"next: edgeclust label {report.model} images.npy")
         else:
-            remark(f"next: edgeclust label {report.model} recording.csv --freeze")
+            remark(f"next: edgeclust label {report.model} recording.csv")
             remark(f"it takes {model.card.rate_hz:g} Hz; say another rate of samples by --rate-hz")
 
 
@@ -503,8 +539,9 @@ def bench(
         print_rows(batches, [[*row.values()] for row in rows])
         starts = content["starts"]
         print_rows([*starts[0]], [[*start.values()] for start in starts])
-        names = ("session_us", "loop_over_session", "int8_speedup", "start_over_by_hand")
-        print_facts("side by side", {name: content[name] for name in names})
+        apart = ("model", "speeds", "starts")
+        rest = {name: value for name, value in content.items() if name not in apart}
+        print_facts("side by side", rest)
     for path in write_report(report, out) if out else []:
         remark(f"written: {path}")
 
@@ -520,12 +557,34 @@ def label(
         ),
     ] = "-",
     freeze: Annotated[
-        bool, typer.Option("--freeze", help="Keep the centroids as exported.")
+        bool, typer.Option("--freeze", help="Learn nothing: the same as --learn off.")
     ] = False,
+    learn: Annotated[
+        LearnMode,
+        typer.Option(
+            help="How centroids follow the wearer. 'free' gains more where days are varied, and "
+            "does harm where they are not."
+        ),
+    ] = LearnMode.gated,
     rate_hz: Annotated[
         float | None,
-        typer.Option(help="Rate of the samples, if not the model's, to which they are resampled."),
+        typer.Option(help="Rate of the samples; what the column 'time' shows if left out."),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of what is learnt: restored at the start, saved every 10 minutes of "
+            "stream and at the end; nothing is kept if left out.",
+        ),
+    ] = None,
+    min_bout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long a new label has to last to be told."),
+    ] = 0.0,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Wait for what is appended to the file, for ever.")
+    ] = False,
     format: Annotated[EventFormat, typer.Option(help="How to print.")] = EventFormat.jsonl,
     backend: Annotated[
         str,
@@ -534,24 +593,35 @@ def label(
         ),
     ] = "auto",
 ) -> None:
-    """Label a stream window by window, as it comes: edgeclust label model.onnx walk.csv --freeze.
+    """Label a stream window by window, as it comes, and learn: edgeclust label model.onnx walk.csv.
 
-    Columns beside the model's channels are ignored; a column 'time' in seconds is optional. Of
-    images, uint8 or float32 (n, channels, height, width), 't' is the index.
+    Columns beside the model's channels are ignored; a column 'time' in seconds is optional. A
+    window that cannot be labelled has the cluster null, and 'skipped' says why. Of images, uint8
+    or float32 (n, channels, height, width), 't' is the index. Ctrl-C and SIGTERM end it well.
     """
-    labeler = Labeler.open(model, rate_hz=rate_hz, backend=backend)
-    if not freeze:
-        remark("this version labels with fixed centroids, as with --freeze")
-    write = _event_writer(format)
-    label_all = _label_stream if labeler.metadata.image is None else _label_images
-    for event in label_all(labeler, input):
-        write(event.to_json())
+    labeler = Labeler.open(
+        model,
+        state,
+        rate_hz=rate_hz,
+        min_bout_s=min_bout,
+        learn="off" if freeze else learn.value,
+        backend=backend,
+    )
+    with labeler:
+        write = _event_writer(format)
+        if labeler.metadata.image is None:
+            events = _label_stream(labeler, input, follow)
+        else:
+            events = _label_images(labeler, input)
+        for event in events:
+            write(event.to_json())
     if labeler.n_skipped:
         kind = "windows" if labeler.metadata.image is None else "images"
-        remark(
-            f"skipped {labeler.n_skipped} of {labeler.n_windows} {kind}: "
-            "they hold NaN, infinity, empty cells or values beyond measure"
-        )
+        remark(f"skipped {labeler.n_skipped} of {labeler.n_windows} {kind}: their events say why")
+    if labeler.n_gaps:
+        remark(f"cut the stream at {labeler.n_gaps} gaps between its time stamps")
+    if labeler.n_late:
+        remark(f"left out {labeler.n_late} samples whose time is that of one before, or earlier")
 
 
 def _label_images(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
@@ -564,17 +634,20 @@ def _label_images(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
         raise DataError(f"{input}: {error}") from error
 
 
-def _label_stream(labeler: Labeler, input: str) -> Iterator[LabelEvent]:
-    """Label samples as they come."""
+def _label_stream(labeler: Labeler, input: str, follow: bool) -> Iterator[LabelEvent]:
+    """Label samples as they come, until they end or a signal comes."""
     metadata = labeler.metadata
     source = "standard input" if input == "-" else input
-    # Every window ends where a chunk ends, so its label is out as soon as its last sample is in.
-    chunk = gcd(metadata.window, metadata.stride)
     n_samples = 0
-    with _open_text(input) as lines:
-        for samples, t in read_samples(lines, metadata.channel_names, source=source, chunk=chunk):
+    with _open_stream(input, follow) as stream, StopAtReads() as stop:
+        lines = ArrivingLines(stream, follow=follow)
+        # What came at once is pushed at once, so a label is out as soon as its last sample is in.
+        chunks = read_samples(lines, metadata.channel_names, source=source, dry=lambda: lines.dry)
+        for samples, t in stop.read(chunks):
             n_samples += len(samples)
             yield from labeler.push(samples, t)
+    if stop.asked:
+        return
     yield from labeler.finish()
     if not labeler.n_windows:
         raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
@@ -651,21 +724,21 @@ def _say_skipped(dataset: "Dataset") -> None:
 
 
 @contextmanager
-def _open_text(source: str) -> Iterator[io.TextIOWrapper]:
-    """Open a CSV file, or standard input for '-', to be read line by line as it grows."""
+def _open_stream(source: str, follow: bool) -> Iterator[io.BufferedReader]:
+    """Open a CSV file, or standard input for '-', for its bytes."""
     if source == "-":
+        if follow:
+            raise ConfigError("--follow is for a file: standard input is waited for anyway")
         if sys.stdin is None:
             raise DataError("standard input is closed")
-        text = io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="")
-        yield text
-        text.detach()
+        yield cast(io.BufferedReader, sys.stdin.buffer)
     elif source.lower().endswith((".parquet", ".npz")):
         raise DataError(
             f"{source}: a stream is read as CSV; 'edgeclust data convert' writes a folder as such"
         )
     else:
-        with open(source, encoding="utf-8-sig", newline="") as text:
-            yield text
+        with open(source, "rb") as stream:
+            yield stream
 
 
 def _event_writer(format: EventFormat) -> Callable[[dict[str, Any]], None]:

@@ -91,20 +91,24 @@ class Clusters:
         labels: NDArray[np.intp] = self.cost(self.squared_distances(embedding)).argmin(axis=1)
         return labels
 
-    def posterior(self, squared: NDArray[np.float64]) -> NDArray[np.float64]:
+    def posterior(
+        self, squared: NDArray[np.float64], temperature: float = 1.0
+    ) -> NDArray[np.float64]:
         """Probability of each cluster given the window, from squared distances.
 
         Parameters
         ----------
         squared : float64 array of shape (n_windows, n_clusters)
             As `squared_distances` returns it.
+        temperature : float
+            What costs are divided by, above 0: less than 1 makes the nearest cluster surer.
 
         Returns
         -------
         posterior : float64 array of shape (n_windows, n_clusters)
             Rows in [0, 1] that sum to 1.
         """
-        cost = self.cost(squared)
+        cost = self.cost(squared) / temperature
         likelihood = np.exp(cost.min(axis=1, keepdims=True) - cost)
         share: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
         return share

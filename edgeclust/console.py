@@ -4,10 +4,11 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from edgeclust.reproduce import Progress
     from edgeclust.train import EpochReport
 
+T = TypeVar("T")
+
 N_PLAIN_LINES = 10
 """Lines of progress, about, that each restart prints where stderr is no terminal."""
 
@@ -38,7 +41,8 @@ class OneLineErrors(typer.core.TyperGroup):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; what a user can mend is said, anything else keeps its traceback."""
         try:
-            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
+            with say_remarks():
+                sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
         except EdgeclustError as error:
             fail(str(error))
         except OSError as error:
@@ -109,7 +113,7 @@ def format_value(value: Any) -> str:
 
 
 class _Remarks(logging.Handler):
-    """Says what the library warns of, a line each."""
+    """Says what the library remarks, a line each."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it."""
@@ -117,14 +121,17 @@ class _Remarks(logging.Handler):
 
 
 @contextmanager
-def say_warnings() -> Iterator[None]:
-    """Say on stderr what the library warns of."""
-    logger, remarks = logging.getLogger("edgeclust"), _Remarks(logging.WARNING)
+def say_remarks() -> Iterator[None]:
+    """Say on stderr what the library warns of, and what it finds worth a line."""
+    logger, remarks = logging.getLogger("edgeclust"), _Remarks()
+    level = logger.level
     logger.addHandler(remarks)
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(remarks)
+        logger.setLevel(level)
 
 
 @contextmanager
@@ -133,8 +140,7 @@ def training_progress() -> Iterator[
 ]:
     """Show a training on stderr: a bar on a terminal, else a few lines.
 
-    What is shown is the restart, its epoch, the loss, the clusters used, and the speed; and what
-    the library warns of.
+    What is shown is the restart, its epoch, the loss, the clusters used, and the speed.
 
     Yields
     ------
@@ -165,7 +171,7 @@ def training_progress() -> Iterator[
     def on_step(n_done: int, n_planned: int) -> None:
         bar.update(task, completed=n_done, total=n_planned)
 
-    with say_warnings(), bar:
+    with bar:
         yield on_epoch, on_step
 
 
@@ -225,7 +231,7 @@ def reading_progress() -> Iterator[Callable[[int, int], None]]:
             bar.reset(task, completed=n_done, total=n_all)
         bar.update(task, completed=n_done)
 
-    with say_warnings(), bar:
+    with bar:
         yield on_part
 
 
@@ -290,3 +296,63 @@ def stop_on_signal(
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+class _Stopped(BaseException):
+    """Ends a wait for input."""
+
+
+class StopAtReads:
+    """Let Ctrl-C and SIGTERM end a loop where it reads, at once; the work in between is finished.
+
+    So what the work changes is whole when the loop ends. A second signal interrupts at once.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether a signal came.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._reads = False
+
+    def __enter__(self) -> "StopAtReads":
+        """Take the signals over."""
+        self._before = [(n, signal.signal(n, self._ask)) for n in (signal.SIGINT, signal.SIGTERM)]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Hand the signals back."""
+        for number, handler in self._before:
+            signal.signal(number, handler)
+        return kind is _Stopped
+
+    def read(self, source: Iterable[T]) -> Iterator[T]:
+        """Yield what a source does until it ends or a signal comes."""
+        items = iter(source)
+        while True:
+            try:
+                self._reads = True
+                if self.asked:
+                    return
+                item = next(items)
+                self._reads = False
+            except (StopIteration, _Stopped):
+                return
+            finally:
+                self._reads = False
+            yield item
+
+    def _ask(self, number: int, frame: Any) -> None:
+        """Take a signal."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        if self._reads:
+            raise _Stopped

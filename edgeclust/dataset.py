@@ -237,10 +237,12 @@ class WindowedDataset:
 
     @cached_property
     def followers(self) -> NDArray[np.intp]:
-        """Pairs of windows, one and the next of a subject's session, of shape (n_pairs, 2)."""
-        sessions = np.array([f"{r.subject}/{r.session}" for r in self.recordings])
-        session = sessions[self.recording_indices]
-        first = np.flatnonzero(session[:-1] == session[1:])
+        """Pairs of windows, one and the next of a recording, of shape (n_pairs, 2).
+
+        What a session was cut into are several recordings: between two nobody knows what was.
+        """
+        recording = self.recording_indices
+        first = np.flatnonzero(recording[:-1] == recording[1:])
         return np.stack([first, first + 1], axis=1)
 
     @property

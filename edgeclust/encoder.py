@@ -1,5 +1,6 @@
 """Open a model file: windows in, embeddings out, under onnxruntime or numpy."""
 
+import hashlib
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -19,21 +20,24 @@ class Encoder(Protocol):
     """The network of a model file, with the metadata the file carries."""
 
     metadata: ModelMetadata
+    model_id: str  # SHA-256 of the file, in hexadecimal
 
     def embed(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map float32 (n_windows, n_channels, *shape) to (n_windows, n_features)."""
         ...
 
 
-def open_encoder(model: Path | str, *, threads: int = 1, backend: str = "auto") -> Encoder:
+def open_encoder(
+    model: Path | str, *, threads: int = 1, spin: bool = False, backend: str = "auto"
+) -> Encoder:
     """Open a model file.
 
     Parameters
     ----------
     model : Path or str
         A ``.onnx`` file that ``edgeclust export`` wrote.
-    threads : int
-        Threads of onnxruntime; numpy takes those of its own library.
+    threads, spin
+        Of onnxruntime: see `OnnxEncoder`. The threads of numpy are those of its own library.
     backend : {"auto", "onnxruntime", "numpy"}
         What runs the network. Embeddings agree within 1e-5. With "auto" it is onnxruntime where
         it can be imported, else numpy.
@@ -67,7 +71,7 @@ def open_encoder(model: Path | str, *, threads: int = 1, backend: str = "auto") 
             f"the backend onnxruntime cannot be imported ({error}): pip install onnxruntime, "
             "or use the backend numpy"
         ) from error
-    return OnnxEncoder(model, threads=threads)
+    return OnnxEncoder(model, threads=threads, spin=spin)
 
 
 class OnnxEncoder:
@@ -79,11 +83,16 @@ class OnnxEncoder:
         A ``.onnx`` file that ``edgeclust export`` wrote.
     threads : int
         Threads of the session; 1 suits a wearable.
+    spin : bool
+        Whether threads wait for the next window in a busy loop: sooner back, and the battery is
+        sooner empty.
 
     Attributes
     ----------
     metadata : ModelMetadata
-        What the model file says of itself.
+        What the file says of itself.
+    model_id : str
+        SHA-256 of the file, in hexadecimal.
 
     Raises
     ------
@@ -91,17 +100,17 @@ class OnnxEncoder:
         If the file is missing, damaged, no ONNX, lacks the metadata, or its parts do not fit.
     """
 
-    def __init__(self, model: Path | str, *, threads: int = 1) -> None:
+    def __init__(self, model: Path | str, *, threads: int = 1, spin: bool = False) -> None:
         # Here, as the numpy backend has to do without.
         import onnxruntime as ort
 
         path = Path(model)
         content = read_content(path)
+        self.model_id = hashlib.sha256(content).hexdigest()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # A spinning thread burns a wearable's battery between windows.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
         options.log_severity_level = 4
         try:
             self._session = ort.InferenceSession(

@@ -21,5 +21,9 @@ class ModelFileError(EdgeclustError):
     """A model file is damaged, is no model of this library, or does not fit the stream."""
 
 
+class StateError(EdgeclustError):
+    """What a device learnt cannot be read or saved, or belongs to another model or labeler."""
+
+
 class MissingExtraError(EdgeclustError, ImportError):
     """A package of an optional extra is not installed."""

@@ -1,5 +1,7 @@
 """Label a live stream with an exported model: samples in at any chunking, labelled windows out."""
 
+import logging
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,47 +10,70 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclust.alignment import GravityEstimate
+from edgeclust.alignment import MEMORY_S, GravityEstimate
+from edgeclust.bouts import MinimumBout
+from edgeclust.clusters import Clusters
 from edgeclust.encoder import Encoder, open_encoder
-from edgeclust.errors import DataError
+from edgeclust.errors import ConfigError, DataError, StateError
 from edgeclust.images import check_images, scale_images
-from edgeclust.resampling import StreamResampler
-from edgeclust.samples import check_rate
-from edgeclust.windows import WindowCutter
+from edgeclust.learner import MODES, CentroidLearner
+from edgeclust.state import StateStore
+from edgeclust.state_fields import Part, Tally, pack, restore
+from edgeclust.stream import MISSING, StreamWindow, WindowStream
+
+logger = logging.getLogger(__name__)
+
+SAVE_WINDOWS, SAVE_S = 10_000, 600.0
+"""Windows and seconds of stream between two saves of the state, whichever come first."""
+
+OFF = "off"
+"""The way to learn that keeps the centroids as exported."""
+
+TOO_LARGE = "values too large for the model"
 
 
 @dataclass(frozen=True)
 class LabelEvent:
-    """The label of one window of a stream.
+    """The label of one window of a stream, or why it has none.
 
     Parameters
     ----------
     t : float
         Seconds of the window's first sample: its time stamp, or its index over the rate. Of an
         image its index among those labelled.
-    cluster : int
-        Index of the cluster, in [0, n_clusters).
+    cluster : int or None
+        Index of the cluster, in [0, n_clusters). None where the window was skipped, and so are
+        the name, the distance, the confidence and whether it is novel.
     name : str or None
         What the cluster is called.
-    distance : float
+    distance : float or None
         Euclidean distance of the window's embedding to the cluster's centroid.
-    confidence : float
-        Posterior probability of the cluster, in [0, 1].
-    novel : bool
-        Whether the distance is beyond the cluster's radius, so beyond that of 99 % of the
-        training windows.
+    confidence : float or None
+        How sure the cluster is, in [0, 1]: about the share of such windows of which the next one,
+        beginning where it ends, has the same label. With older files and images the posterior
+        probability at the sigma of training, which is low throughout.
+    novel : bool or None
+        Whether the distance to the nearest cluster is beyond its radius, so beyond that of 99 %
+        of its training windows.
+    skipped : str or None
+        Why the window was skipped: it holds missing or infinite samples, its stamps are more
+        than a tenth off, or its values are too large for the model. None where it has a label.
     """
 
     t: float
-    cluster: int
+    cluster: int | None
     name: str | None
-    distance: float
-    confidence: float
-    novel: bool
+    distance: float | None
+    confidence: float | None
+    novel: bool | None
+    skipped: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the event as the object that ``edgeclust label`` prints."""
-        return asdict(self)
+        """Return the event as ``edgeclust label`` prints it: `skipped` only where it was."""
+        content = asdict(self)
+        if self.skipped is None:
+            del content["skipped"]
+        return content
 
 
 class Labeler:
@@ -59,21 +84,36 @@ class Labeler:
     encoder : Encoder
         An open model file, as `edgeclust.encoder.open_encoder` returns it.
     rate_hz : float, optional
-        Rate of the stream in Hz, which is resampled to the model's where it is another, as
-        recordings are: see `StreamResampler`. The model's when left out.
+        Rate of the stream in Hz. Left out: what its first time stamps show, see `find_rate`, or
+        the model's where it has none. Where it is another than the model's, the stream is
+        resampled as recordings are: see `StreamResampler`.
+    min_bout_s : float
+        Seconds that a new label has to last before events have it: as many windows in a row as
+        their strides take to fill them. Until then they have the label that held before, with
+        its distance and confidence.
+    learn : str
+        How the centroids follow the stream, see `CentroidLearner`: ``gated``, ``free``, or
+        ``off``, which leaves them as exported, or as the state has them. Those of a model of
+        images never move.
 
     Attributes
     ----------
     metadata : ModelMetadata
         What the model file says of itself.
+    tally : Tally
+        What was seen over the life of the state, and what the clusters were called.
+    learning : bool
+        Set it to False to pause learning: windows are labelled by what was learnt until then.
     n_windows, n_skipped : int
-        Windows, or images, seen so far, and those of them left unlabelled: they hold NaN,
-        infinity or values so large that the network overflows.
+        Windows, or images, seen since it was opened, and those of them left unlabelled.
 
     Raises
     ------
     DataError
-        If the rate is out of range, or the model takes images.
+        If the rate is out of range, or one is given and the model takes images.
+    ConfigError
+        If the minimum bout is below 0 or infinite, or one is given for images, or if the mode of
+        learning is unknown.
 
     Examples
     --------
@@ -83,131 +123,252 @@ class Labeler:
         for samples in sensor:  # float32 arrays of shape (n_samples, n_channels)
             for event in labeler.push(samples):
                 print(event.t, event.cluster)
+
+    With a folder for what it learns it goes on after a crash where it last saved::
+
+        with Labeler.open("model.onnx", state="state") as labeler:
+            ...
     """
 
-    def __init__(self, encoder: Encoder, rate_hz: float | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        rate_hz: float | None = None,
+        *,
+        min_bout_s: float = 0.0,
+        learn: str = "gated",
+    ) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
-        self._clusters = metadata.clusters
-        self._rate_hz = metadata.rate_hz if rate_hz is None else rate_hz
-        self._resample: tuple[StreamResampler, StreamResampler] | None = None
-        if metadata.image is not None and rate_hz is not None:
-            raise DataError("the model takes images, which have no rate: leave rate_hz out")
-        if self._rate_hz != metadata.rate_hz:
-            rates = self._rate_hz, metadata.rate_hz
-            self._resample = (
-                StreamResampler(len(metadata.channels), *rates),
-                StreamResampler(1, *rates, interpolate=True),
+        self._exported = metadata.clusters
+        if learn not in (OFF, *MODES):
+            raise ConfigError(
+                f"unknown way to learn {learn!r}: known are {', '.join((*MODES, OFF))}"
             )
+        self.learning = learn != OFF
+        mode = learn if self.learning else "gated"  # to go by if it is switched on later
+        self._learner = CentroidLearner(self._exported, mode) if metadata.image is None else None
+        self._stream: WindowStream | None = None
+        self._bout = MinimumBout(1)
+        if not 0 <= min_bout_s < np.inf:
+            raise ConfigError(f"min_bout_s should be at least 0 s and finite, got {min_bout_s}")
         if metadata.image is None:
-            self._samples = WindowCutter(len(metadata.channels), metadata.window, metadata.stride)
-            # Time stamps are cut alike; float32 could not tell samples apart after a few days.
-            self._stamps = WindowCutter(1, metadata.window, metadata.stride, dtype=np.float64)
+            self._stream = WindowStream(
+                metadata.channel_names,
+                metadata.rate_hz,
+                metadata.window,
+                metadata.stride,
+                told_hz=rate_hz,
+            )
+            n_windows = int(np.ceil(min_bout_s * metadata.rate_hz / metadata.stride))
+            self._bout = MinimumBout(max(1, n_windows))
+        elif rate_hz is not None:
+            raise DataError("the model takes images, which have no rate: leave rate_hz out")
+        elif min_bout_s:
+            raise ConfigError("the model takes images, which have no bouts: leave min_bout_s out")
         self._gravity: GravityEstimate | None = None
         if metadata.alignment is not None:
             self._gravity = GravityEstimate(
-                metadata.alignment.units, metadata.rate_hz, metadata.window, metadata.stride
+                metadata.alignment.units,
+                metadata.rate_hz,
+                metadata.window,
+                metadata.stride,
+                memory_s=MEMORY_S,
             )
         self._turn: NDArray[np.float32] | None = None
-        self._n_samples = 0
-        self._stamped: bool | None = None
         self.n_windows = 0
         self.n_skipped = 0
+        self.tally = Tally(self._clusters.n_clusters)
+        self._store: StateStore | None = None
+        self._save_every = 0
 
     @classmethod
     def open(
         cls,
         model: Path | str,
+        state: Path | str | None = None,
         *,
-        threads: int = 1,
         rate_hz: float | None = None,
+        min_bout_s: float = 0.0,
+        learn: str = "gated",
+        threads: int = 1,
+        spin: bool = False,
         backend: str = "auto",
+        save_windows: int = SAVE_WINDOWS,
+        save_s: float = SAVE_S,
     ) -> "Labeler":
-        """Open a model file.
+        """Open a model file, and what a device has learnt with it.
 
         Parameters
         ----------
         model : Path or str
             A ``.onnx`` file that ``edgeclust export`` wrote.
-        threads : int
-            Threads of the onnxruntime session.
-        rate_hz : float, optional
-            Rate of the stream, if not the model's.
-        backend : {"auto", "onnxruntime", "numpy"}
-            What runs the network; "auto" is onnxruntime where it can be imported, else numpy.
+        state : Path or str, optional
+            Folder of what was learnt, for this labeler alone while it is open: restored now, saved
+            from time to time and by `close`. The samples of a window under way are not kept: the
+            stream starts anew. A save that fails in between is logged as a warning, labelling
+            goes on, and the next save tries again.
+        rate_hz, min_bout_s, learn
+            See the class.
+        threads, spin, backend
+            What runs the network: see `edgeclust.encoder.open_encoder`.
+        save_windows : int
+            Windows, or images, from one save to the next, at least 1.
+        save_s : float
+            Seconds of stream from one save to the next, above 0; told by windows, not by a clock.
+            Whichever is fewer windows counts.
 
         Raises
         ------
         ModelFileError
             If the file is missing, damaged, no ONNX, or no model of this library.
-        DataError
-            If the rate is out of range, or the model takes images.
-        ConfigError, MissingExtraError
-            If there is no such backend, or onnxruntime is asked for and not installed.
+        DataError, ConfigError
+            See the class; or if `save_windows` or `save_s` is out of range, or there is no such
+            backend.
+        MissingExtraError
+            If onnxruntime is asked for and not installed.
+        StateError
+            If the folder is in use, cannot be read or written, or holds the state of another model
+            or of a newer edgeclust.
         """
-        return cls(open_encoder(model, threads=threads, backend=backend), rate_hz)
+        if save_windows < 1 or not save_s > 0:
+            raise ConfigError(
+                "save_windows should be at least 1 and save_s above 0, "
+                f"got {save_windows} and {save_s}"
+            )
+        encoder = open_encoder(model, threads=threads, spin=spin, backend=backend)
+        labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn)
+        if state is not None:
+            labeler._keep_state(StateStore(state, encoder.model_id))
+            metadata = encoder.metadata
+            if metadata.image is None and save_s < math.inf:
+                in_s = int(save_s * metadata.rate_hz / metadata.stride)
+                save_windows = min(save_windows, max(1, in_s))
+            labeler._save_every = save_windows
+        return labeler
+
+    def save(self) -> None:
+        """Save what was learnt so far; it is on the disk when this returns.
+
+        Raises
+        ------
+        StateError
+            If there is no state folder, or it cannot be written; what was saved before is whole.
+        """
+        if self._store is None:
+            raise StateError("there is no folder to save to: open the labeler with state=FOLDER")
+        moved = self._clusters.centroids.astype(np.float64) - self.metadata.centroids
+        self.tally.shift = np.sqrt(np.square(moved).sum(axis=1))
+        self._store.save(pack(self._parts()))
+
+    def close(self) -> None:
+        """Save what was learnt, where there is a folder for it, and let others open that.
+
+        Raises
+        ------
+        StateError
+            If it cannot be saved; what was saved before is whole, and the folder is let go.
+        """
+        if self._store is not None:
+            try:
+                self.save()
+            finally:
+                self._store.close()
+                self._store = None
+
+    def __enter__(self) -> "Labeler":
+        """Return itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
+        self.close()
+
+    @property
+    def _clusters(self) -> Clusters:
+        """Today's clusters."""
+        return self._exported if self._learner is None else self._learner.clusters
+
+    def reset(self) -> None:
+        """Forget what was learnt: the centroids are those exported, gravity is unknown."""
+        if self._learner is not None:
+            self._learner.reset()
+        if self._gravity is not None:
+            self._gravity.reset()
+        self._turn = None
+
+    @property
+    def n_gaps(self) -> int:
+        """Gaps of the stream so far: each dropped the window under way."""
+        return 0 if self._stream is None else self._stream.n_gaps
+
+    @property
+    def n_late(self) -> int:
+        """Samples left out so far, for their stamp is that of one before or earlier."""
+        return 0 if self._stream is None else self._stream.n_late
 
     def push(
-        self, samples: NDArray[np.float32], t: NDArray[np.float64] | None = None
+        self, samples: NDArray[np.floating[Any]], t: NDArray[np.float64] | None = None
     ) -> list[LabelEvent]:
         """Take the next samples of the stream and label the windows they complete.
 
-        The centroids stay as exported. However the samples are chunked, the events are the same.
+        A window is labelled first and learnt from then. However the samples are chunked, the
+        events are the same, and so is what was learnt.
 
         Parameters
         ----------
         samples : float array of shape (n_samples, n_channels)
             Samples in the model's units and the stream's rate, channels in the model's order. A
-            window that holds NaN or infinity, or overflows the network, is counted in
-            `n_skipped` and gets no event: unlike those of recordings, holes of a stream are not
-            bridged, and where it is resampled they grow by the filter's length. Not modified.
+            window that holds NaN or infinity, or overflows the network, is skipped: unlike those
+            of recordings, holes of a stream are not bridged, and where it is resampled they grow
+            by the filter's length. Not modified.
         t : float64 array of shape (n_samples,), optional
             Seconds of each sample, given with every call or with none. Left out: the index of
-            the sample in the stream, divided by its rate. A stream that is resampled gets stamps
-            on the lines between them, so the filter's delay does not show in events.
+            the sample in the stream, divided by its rate. Stamps need not be regular: a window
+            is labelled where those of its first and last sample are as far apart as its samples
+            say, to a tenth and one step, and skipped where not. A sample that comes with the
+            stamp of one before, or an earlier one, is left out and counted in `n_late`. A step
+            of more than a second (three steps where that is longer), or further back, is a gap:
+            the window under way is dropped and the next one starts behind it. A stream that is
+            resampled gets stamps on the lines between them, so the filter's delay does not show
+            in events.
 
         Returns
         -------
         events : list of LabelEvent
-            In the order of time.
+            In the order they came, one for each window, skipped or not.
 
         Raises
         ------
         DataError
-            If the samples have another number of channels, if `t` has another length, comes
-            with some calls only, or shows another rate than the stream's, or if the model takes
-            images.
+            If the samples have another number of channels; if `t` has another length, is not
+            finite or comes with some calls only; if the first stamps, of nine tenths of a
+            window, show another rate than was told or, where none was, no rate at all; or if
+            the model takes images.
         """
-        if self.metadata.image is not None:
-            raise DataError("the model takes images, not a stream of samples: use label_images")
-        samples = np.asarray(samples, dtype=np.float32)
-        channels = self.metadata.channel_names
-        if samples.ndim != 2 or samples.shape[1] != len(channels):
-            raise DataError(
-                f"samples should have shape (n_samples, {len(channels)}) for the channels "
-                f"{', '.join(channels)}, got shape {samples.shape}"
-            )
-        stamps = self._stamp(len(samples), t)
-        if self._resample is None:
-            return self._label_stream(samples, stamps)
-        filtered, lines = self._resample
-        return self._label_stream(filtered.push(samples), lines.push(stamps))
+        return [*map(self._label_window, self._of_samples().push(samples, t))]
 
     def finish(self) -> list[LabelEvent]:
-        """Label the windows that the end of a stream completes, as where a file ends.
-
-        Those are the last of a stream that is resampled, for its filter looks ahead; of others
-        there are none left. Nothing may be pushed afterwards.
+        """End the stream, as where a file ends, or a segment of it, as before a known gap.
 
         Returns
         -------
         events : list of LabelEvent
-            In the order of time.
+            Of the windows that are whole by now, as the filter of a stream that is resampled
+            looks ahead; of others there are none left. What is pushed next starts anew.
+
+        Raises
+        ------
+        DataError
+            If the model takes images.
         """
-        if self._resample is None:
-            return []
-        filtered, lines = self._resample
-        return self._label_stream(filtered.finish(), lines.finish())
+        return [*map(self._label_window, self._of_samples().finish())]
+
+    def _of_samples(self) -> WindowStream:
+        """Return the stream, which a model of images does not have."""
+        if self._stream is None:
+            raise DataError("the model takes images, not a stream of samples: use label_images")
+        return self._stream
 
     def label_images(self, images: NDArray[Any]) -> Iterator[LabelEvent]:
         """Label images one by one.
@@ -216,7 +377,7 @@ class Labeler:
         ----------
         images : array of shape (n_images, n_channels, height, width)
             As `predict` takes them; may be a memory map. An image that holds NaN or infinity, or
-            overflows the network, is counted in `n_skipped` and gets no event. Not modified.
+            overflows the network, is skipped, and its event says so. Not modified.
 
         Yields
         ------
@@ -231,9 +392,37 @@ class Labeler:
         if self.metadata.image is None:
             raise DataError("the model takes windows of a signal, not images: use push or predict")
         for index, image in enumerate(self._check_images(images)):
-            event = self._label(scale_images(image), np.array([index], np.float64))
-            if event is not None:
-                yield event
+            pixels = scale_images(image)
+            fault = None if np.isfinite(pixels).all() else MISSING
+            yield self._remember(self._label(index, pixels, fault))
+
+    def partial_fit(self, windows: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+        """Label windows that are already cut, and learn from them, as if `push` had cut them.
+
+        Parameters
+        ----------
+        windows : float array of shape (n_windows, n_channels, window)
+            The next of the stream, in the order of time, in the model's units and rate. Those
+            that `push` would skip are skipped. Not modified.
+
+        Returns
+        -------
+        labels : intp array of shape (n_windows,)
+            Cluster indices in [0, n_clusters), as they were before each window was learnt from;
+            -1 where it was skipped.
+
+        Raises
+        ------
+        DataError
+            If the shape is not the model's, or if the model takes images.
+        """
+        self._of_samples()
+        labels = []
+        for window in self._check_windows(windows):
+            fault = None if np.isfinite(window).all() else MISSING
+            cluster = self._label(0.0, window, fault).cluster
+            labels.append(-1 if cluster is None else cluster)
+        return np.array(labels, np.intp)
 
     def predict(self, windows: NDArray[Any]) -> NDArray[np.intp]:
         """Label windows that are already cut, or images; nothing is remembered of them.
@@ -259,13 +448,7 @@ class Labeler:
         """
         if self.metadata.image is not None:
             windows = scale_images(self._check_images(windows))
-        windows = np.asarray(windows, dtype=np.float32)
-        shape = (len(self.metadata.channels), *self.metadata.shape)
-        if windows.shape[1:] != shape:
-            raise DataError(
-                f"windows should have shape (n_windows, {', '.join(map(str, shape))}), "
-                f"got {windows.shape}"
-            )
+        windows = self._check_windows(windows)
         bad = np.flatnonzero(~np.isfinite(windows).reshape(len(windows), -1).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
@@ -275,73 +458,104 @@ class Labeler:
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
         return self._clusters.predict(embedding)
 
+    def _check_windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
+        """Refuse windows that the model does not take."""
+        windows = np.asarray(windows, dtype=np.float32)
+        shape = (len(self.metadata.channels), *self.metadata.shape)
+        if windows.shape[1:] != shape:
+            raise DataError(
+                f"windows should have shape (n_windows, {', '.join(map(str, shape))}), "
+                f"got {windows.shape}"
+            )
+        return windows
+
     def _check_images(self, images: NDArray[Any]) -> NDArray[Any]:
         """Refuse images that the model does not take."""
         return check_images(np.asarray(images), len(self.metadata.channels), self.metadata.shape)
 
-    def _label_stream(
-        self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64]
-    ) -> list[LabelEvent]:
-        """Label the windows that samples at the model's rate complete; each has a stamp."""
-        with np.errstate(over="ignore"):  # infinity, which a window does not survive
-            windows = self._samples.push(samples.astype(np.float32, copy=False))
-        return [
-            event
-            for (_, window), (_, window_stamps) in zip(
-                windows, self._stamps.push(stamps), strict=True
-            )
-            if (event := self._label(window, window_stamps[0])) is not None
-        ]
+    def _label_window(self, window: StreamWindow) -> LabelEvent:
+        """Label the next window of the stream."""
+        if window.starts_segment:
+            self._bout.restart()
+            if self._gravity is not None:
+                self._gravity.restart()
+        return self._remember(self._label(window.t, window.samples, window.fault))
 
-    def _label(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> LabelEvent | None:
-        """Label one window of the stream; None when it cannot be labelled."""
-        if self.n_windows == 0 and self._stamped:
-            # As far apart as they were before the stream was resampled.
-            own = stamps * (self.metadata.rate_hz / self._rate_hz)
-            check_rate(own, self._rate_hz, "the stream")
+    def _label(self, t: float, window: NDArray[np.float32], fault: str | None) -> LabelEvent:
+        """Label one window, or an image, that may have a fault."""
         self.n_windows += 1
-        if not np.isfinite(window).all():
-            self.n_skipped += 1
-            return None
+        if fault is not None:
+            return self._skip(t, fault)
         self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
-        squared = self._clusters.squared_distances(self._encoder.embed(self._turned(window[None])))
+        embedding = self._encoder.embed(self._turned(window[None]))
+        clusters = self._clusters
+        squared = clusters.squared_distances(embedding)
         if not np.isfinite(squared).all():  # samples so large that the network overflows
-            self.n_skipped += 1
-            return None
-        cluster = int(self._clusters.cost(squared).argmin())
-        posterior = self._clusters.posterior(squared)[0]
-        distance = float(np.sqrt(squared[0, cluster]))
+            return self._skip(t, TOO_LARGE)
+        distances = np.sqrt(squared[0])
+        posterior = clusters.posterior(squared, self.metadata.temperature)[0]
+        nearest = int(clusters.cost(squared).argmin())
+        cluster = self._bout.update(nearest)
+        if self._learner is not None and self.learning:
+            self._learner.update(embedding[0])
         return LabelEvent(
-            t=float(stamps[0]),
+            t=float(t),
             cluster=cluster,
-            name=self.metadata.names[cluster],
-            distance=distance,
+            name=self.tally.names[cluster] or self.metadata.names[cluster],
+            distance=float(distances[cluster]),
             confidence=float(posterior[cluster]),
-            novel=distance > self.metadata.radii[cluster],
+            novel=bool(distances[nearest] > self.metadata.radii[nearest]),
         )
+
+    def _skip(self, t: float, reason: str) -> LabelEvent:
+        """Return the event of a window that cannot be labelled."""
+        self.n_skipped += 1
+        return LabelEvent(float(t), None, None, None, None, None, skipped=reason)
 
     def _follow_gravity(self, window: NDArray[np.float32]) -> None:
         """Turn this window and those to come by where gravity points, once the stream has told."""
         if self._gravity is not None and self._gravity.update(window):
-            assert self.metadata.alignment is not None  # or nothing would be estimated
-            self._turn = self.metadata.alignment.matrix(self._gravity.gravity(), len(window))
+            self._turn = self._turn_of(self._gravity)
+
+    def _turn_of(self, gravity: GravityEstimate) -> NDArray[np.float32]:
+        """Return what windows are turned by."""
+        assert self.metadata.alignment is not None  # or nothing would be estimated
+        return self.metadata.alignment.matrix(gravity.gravity(), len(self.metadata.channels))
+
+    def _parts(self) -> dict[str, Part]:
+        """Return what remembers, by its name in the state."""
+        parts: dict[str, Part] = {"tally": self.tally}
+        if self._gravity is not None:
+            parts["gravity"] = self._gravity
+        if self._learner is not None:
+            parts["learner"] = self._learner
+        return parts
+
+    def _keep_state(self, store: StateStore) -> None:
+        """Restore what a folder holds, and keep what is learnt in it from now on."""
+        try:
+            if store.payload is not None:
+                restore(self._parts(), store.payload)
+        except StateError as error:
+            store.close()
+            raise StateError(
+                f"{store.folder}: {error}; to forget it: edgeclust state reset {store.folder}"
+            ) from error
+        self._store = store
+        if self._gravity is not None and self._gravity.count.any():
+            self._turn = self._turn_of(self._gravity)
+
+    def _remember(self, event: LabelEvent) -> LabelEvent:
+        """Count a window by its event, which is returned, and save where it is time."""
+        self.tally.add(event.cluster)
+        if self._store is not None and self.tally.n_windows % self._save_every == 0:
+            try:
+                self.save()
+            except StateError as error:
+                logger.warning("%s; labelling goes on, and the next save tries again", error)
+        return event
 
     def _turned(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return windows as the network wants them."""
         return windows if self._turn is None else self._turn @ windows
-
-    def _stamp(self, n_samples: int, t: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Return the time stamps, of shape (n_samples, 1), counting where there are none."""
-        if n_samples and self._stamped is not None and self._stamped != (t is not None):
-            raise DataError("t should be given with every call of push or with none")
-        if t is None:
-            stamps = np.arange(self._n_samples, self._n_samples + n_samples) / self._rate_hz
-        else:
-            stamps = np.asarray(t, dtype=np.float64)
-            if stamps.shape != (n_samples,):
-                raise DataError(f"t should have shape ({n_samples},), got {stamps.shape}")
-        if n_samples:
-            self._stamped = t is not None
-        self._n_samples += n_samples
-        return stamps[:, None]

@@ -1,10 +1,9 @@
 """Say what a model file holds, without running it: numpy alone."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from edgeclust.model_file import open_graph, read_content
+from edgeclust.model_file import open_graph
 from edgeclust.model_schema import IMAGES, SIGNALS
 
 
@@ -30,7 +29,6 @@ def model_facts(model: Path | str) -> dict[str, Any]:
     """
     path = Path(model)
     graph, metadata = open_graph(path)
-    content = read_content(path)
     channels = [*map(str, metadata.channels)]
     takes: dict[str, Any]
     if metadata.image is not None:
@@ -40,8 +38,8 @@ def model_facts(model: Path | str) -> dict[str, Any]:
         takes = {name: getattr(metadata, name) for name in names} | {"channels": channels}
     return {
         "model": str(path),
-        "size_bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": path.stat().st_size,
+        "sha256": graph.sha256,
         "schema_version": SIGNALS if metadata.image is None else IMAGES,
         "opset": graph.opset,
         "ir_version": graph.ir_version,
@@ -52,6 +50,7 @@ def model_facts(model: Path | str) -> dict[str, Any]:
         "n_clusters": len(metadata.counts),
         "n_features": metadata.centroids.shape[1],
         "sigma": metadata.sigma,
+        "temperature": metadata.temperature,
         "prior": list(metadata.prior),
         "counts": list(metadata.counts),
         "radii": list(metadata.radii),

@@ -65,6 +65,8 @@ class ModelMetadata:
         Versions of the libraries that made it.
     image : (height, width) or None
         Pixels of an image, where the model takes images; None where it takes windows of a signal.
+    temperature : float
+        What costs are divided by for the confidence of a label, above 0; 1 in older files.
     """
 
     data: str
@@ -83,6 +85,7 @@ class ModelMetadata:
     training: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     image: tuple[int, int] | None = None
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Hold it against the schema."""
@@ -160,6 +163,7 @@ class ModelMetadata:
             names=tuple(content["names"]),
             training=content["training"],
             versions=content["versions"],
+            temperature=float(content["temperature"]),
         )
 
 

@@ -131,6 +131,7 @@ KEYS: dict[str, Key] = {
         ),
     ),
     "sigma": Key("above 0 and finite", lambda value: _number(value, *MEASURABLE)),
+    "temperature": Key("above 0 and finite", lambda value: _number(value, *MEASURABLE)),
     "centroids": Key("a table of finite numbers", _table),
     "prior": Key(
         "shares above 0, up to 1, that sum to 1",
@@ -208,6 +209,7 @@ install edgeclust 7.1, which wrote it, or a newer one
             f"its metadata has version {version}, this edgeclust reads "
             f"{' and '.join(map(str, SCHEMA_VERSIONS))}: install {need or 'a newer edgeclust'}"
         )
+    content.setdefault("temperature", 1.0)  # the first files had none
     check(content)
     return content
 

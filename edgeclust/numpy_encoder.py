@@ -61,6 +61,8 @@ class NumpyEncoder:
     ----------
     metadata : ModelMetadata
         What the model file says of itself.
+    model_id : str
+        SHA-256 of the file, in hexadecimal.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class NumpyEncoder:
     def __init__(self, model: Path | str) -> None:
         path = Path(model)
         graph, self.metadata = open_graph(path)
+        self.model_id = graph.sha256
         if graph.opset != OPSET:
             raise ModelFileError(
                 f"{path}: uses the operator set {graph.opset}, the numpy backend runs {OPSET}: "

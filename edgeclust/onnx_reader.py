@@ -4,6 +4,7 @@ The file is protocol buffers. Of their many fields those are read that `edgeclus
 any other is refused by name, so that nothing of a graph is ever passed over.
 """
 
+import hashlib
 import struct
 from dataclasses import dataclass
 from math import prod
@@ -127,6 +128,8 @@ class OnnxGraph:
 
     Parameters
     ----------
+    sha256 : str
+        Of the file's bytes, in hexadecimal.
     ir_version, opset : int
         Versions of the format and of the operators.
     properties : dict of str to str
@@ -139,6 +142,7 @@ class OnnxGraph:
         In the order they run.
     """
 
+    sha256: str
     ir_version: int
     opset: int
     properties: dict[str, str]
@@ -199,6 +203,7 @@ unexpected kind
         tensor = _Message("tensor", part)
         _add(constants, tensor.text("name"), _array(tensor))
     return OnnxGraph(
+        sha256=hashlib.sha256(content).hexdigest(),
         ir_version=model.int("ir_version"),
         opset=opsets[0].int("version"),
         properties=properties,

@@ -1,7 +1,7 @@
 """Read samples from CSV text as it arrives: a file, or a pipe that never ends."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,12 @@ Chunk = tuple[NDArray[np.float32], NDArray[np.float64] | None]
 
 
 def read_samples(
-    lines: Iterable[str], channels: Sequence[str], *, source: str, chunk: int = 1024
+    lines: Iterable[str],
+    channels: Sequence[str],
+    *,
+    source: str,
+    chunk: int = 1024,
+    dry: Callable[[], bool] = lambda: False,
 ) -> Iterator[Chunk]:
     """Read the columns of some channels, a chunk of samples at a time.
 
@@ -30,13 +35,15 @@ def read_samples(
     source : str
         What to call the text in messages: the file, or ``standard input``.
     chunk : int
-        Samples of a chunk, at least 1; only the last may be shorter.
+        Most samples of a chunk, at least 1.
+    dry : callable
+        Says whether the next line has to be waited for: then a chunk is out before it is full.
 
     Yields
     ------
-    samples : float32 array of shape (chunk, n_channels)
+    samples : float32 array of shape (n_samples, n_channels)
         NaN where a value is missing.
-    t : float64 array of shape (chunk,) or None
+    t : float64 array of shape (n_samples,) or None
         Seconds, from the column ``time``; None where the text has no such column.
 
     Raises
@@ -63,7 +70,7 @@ def read_samples(
             if len(row) <= 1 < len(columns) and not "".join(row).strip():
                 continue  # a blank line
             values.append(_numbers(row, wanted, columns, f"{source}, line {rows.line_num}"))
-            if len(values) == chunk:
+            if len(values) == chunk or dry():
                 yield _as_chunk(values, timed)
                 values = []
         if values:
@@ -135,43 +142,6 @@ def to_number(cell: str) -> float:
     if "_" in cell:
         raise ValueError(f"could not convert string to float: {cell!r}")
     return float(cell)
-
-
-def check_rate(t: NDArray[np.float64], rate_hz: float, source: str) -> None:
-    """Refuse time stamps that show another sampling rate.
-
-    Parameters
-    ----------
-    t : float64 array of shape (n_samples,)
-        Time of each sample in seconds. The median step counts, so single gaps do no harm.
-    rate_hz : float
-        The rate expected, above 0.
-    source : str
-        What the stamps belong to, named in the message.
-
-    Raises
-    ------
-    DataError
-        If the rate is off by more than a tenth.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from edgeclust.samples import check_rate
-    >>> check_rate(np.arange(10) / 25, 50.0, "walk.csv")
-    Traceback (most recent call last):
-    edgeclust.errors.DataError: walk.csv: its time stamps show 25 Hz, 50 Hz is expected: \
-say its rate (rate_hz) if it is so; time is in seconds
-    """
-    if len(t) < 2:
-        return
-    step = float(np.median(np.diff(t)))
-    if not abs(step * rate_hz - 1) <= RATE_TOLERANCE:
-        rate = f"{1 / step:.4g} Hz" if step > 0 else f"a step of {step:.4g} s"
-        raise DataError(
-            f"{source}: its time stamps show {rate}, {rate_hz:g} Hz is expected: "
-            "say its rate (rate_hz) if it is so; time is in seconds"
-        )
 
 
 def _numbers(row: list[str], wanted: list[int], columns: list[str], where: str) -> list[float]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgeclust.card import AnyCard, ImageCard
 from edgeclust.dataset import Dataset
 from edgeclust.errors import DataError
+from edgeclust.export.confidence import measure_temperature
 from edgeclust.export.int8 import Quantized, latencies_us, to_int8
 from edgeclust.export.parity import Parity, measure_parity, open_content
 from edgeclust.export.to_onnx import encoder_to_onnx
@@ -77,7 +78,8 @@ def export_model(
     out : Path
         The ``.onnx`` file to write; replaced when it exists.
     dataset : Dataset
-        Real windows, as the sensors gave them: those it was trained on.
+        Real windows, as the sensors gave them: those it was trained on, which tell
+        how sure labels are.
     held_out : Dataset, optional
         Others, which the two are compared on; `dataset` where there are none.
     int8 : bool
@@ -102,11 +104,12 @@ def export_model(
     if not out.parent.is_dir():
         raise DataError(f"{out.parent}: is no folder to write {out.name} to")
     proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
-    metadata = describe(model, training=training, versions=versions)
+    dataset = model.aligned(dataset)
+    temperature = measure_temperature(model, dataset)
+    metadata = describe(model, temperature, training=training, versions=versions)
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     content = proto.SerializeToString(deterministic=True)
     backends = open_content(content)
-    dataset = model.aligned(dataset)
     held_out = None if held_out is None else model.aligned(held_out)
     compared = dataset if held_out is None else held_out
 
@@ -128,7 +131,7 @@ def export_model(
 
 
 def describe(
-    model: TrainedModel, *, training: dict[str, Any], versions: dict[str, str]
+    model: TrainedModel, temperature: float, *, training: dict[str, Any], versions: dict[str, str]
 ) -> ModelMetadata:
     """Return what a model file says of a model.
 
@@ -136,6 +139,8 @@ def describe(
     ----------
     model : TrainedModel
         Any.
+    temperature : float
+        As `measure_temperature` returns it.
     training, versions
         As in `export_model`.
     """
@@ -153,6 +158,7 @@ def describe(
         alignment=model.alignment,
         training=training,
         versions=versions,
+        temperature=temperature,
     )
 
 

@@ -1,4 +1,4 @@
-"""The raw files of research accelerometers, read by scikit-digital-health (extra ``devices``).
+"""The raw files of research accelerometers, by scikit-digital-health (extra ``devices``).
 
 Nothing is changed in what a device recorded: where it was not worn is a column beside the
 samples, and the calibration by gravity is worked out and told, not applied.
@@ -11,6 +11,7 @@ gravity and temperature", Journal of Applied Physiology 117(7):738-744, 2014.
 """
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeclust.card import Card, Channel
-from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.extras import require_extra
+from edgeclust.har_data.gt3x import read_gt3x
 from edgeclust.har_data.source import counted_repairs
-from edgeclust.har_data.stamped import Bout, steady_recordings
+from edgeclust.har_data.stamped import Bout, StampedRecording, steady_recordings
 
 READERS = {".cwa": "ReadCwa", ".bin": "ReadBin"}
 """Readers of scikit-digital-health by what a file ends in: Axivity and GENEActiv."""
 
-UNREAD = {
-    ".gt3x": "scikit-digital-health no longer reads ActiGraph's files: export raw CSV from "
-    "ActiLife or CentrePoint and put that into a recordings folder"
-}
+GT3X = ".gt3x"
+"""ActiGraph's, which scikit-digital-health reads no longer."""
 
 STILL_S, STILL_SD_G = 10, 0.013
 """Seconds, and the most each axis may deviate within them, for a device to be at rest."""
@@ -73,8 +72,8 @@ class DeviceData:
     Parameters
     ----------
     card : Card
-    recordings : list of Recording
-        One for each stretch without a gap.
+    recordings : list of StampedRecording
+        One for each stretch without a gap; each says when it began.
     columns : list of dict
         For each of them ``non_wear``, int8 array of shape (n_samples,): 1 where the device was
         not worn; empty where a stretch is too short to tell.
@@ -83,14 +82,14 @@ class DeviceData:
     """
 
     card: Card
-    recordings: list[Recording]
+    recordings: list[StampedRecording]
     columns: list[dict[str, NDArray[Any]]]
     calibration: Calibration | None
 
 
 def is_device_file(path: Path) -> bool:
     """Tell whether a path is one of a device's file, by how it ends."""
-    return path.suffix.lower() in (READERS.keys() | UNREAD.keys())
+    return path.suffix.lower() in (GT3X, *READERS)
 
 
 def read_device(path: Path) -> DeviceData:
@@ -99,7 +98,7 @@ def read_device(path: Path) -> DeviceData:
     Parameters
     ----------
     path : Path
-        An Axivity ``.cwa`` or a GENEActiv ``.bin``.
+        An Axivity ``.cwa``, a GENEActiv ``.bin`` or an ActiGraph ``.gt3x``.
 
     Returns
     -------
@@ -114,39 +113,56 @@ def read_device(path: Path) -> DeviceData:
     MissingExtraError
         If scikit-digital-health is not installed.
     """
-    suffix = path.suffix.lower()
-    if suffix in UNREAD:
-        raise DataError(f"{path}: {UNREAD[suffix]}")
     if not path.is_file():
         raise DataError(f"{path}: is not there")
+    suffix = path.suffix.lower()
     if suffix == ".bin" and CALIBRATION_LINE not in _head(path):
         raise DataError(f"{path}: is no GENEActiv file, its header has no calibration data")
     require_extra("devices", "the file of a device", ("skdh",))
-    found = _run("io", READERS[suffix], path, {}, file=str(path))
-    rate_hz = float(found["fs"])
+    with counted_repairs(path, None) as counted:
+        read = _read_gt3x if suffix == GT3X else _read_by_skdh
+        card, recordings = read(path, counted)
+    if not recordings:
+        raise DataError(f"{path}: holds no two samples in a row")
+    rate_hz = card.rate_hz
+    return DeviceData(
+        card,
+        recordings,
+        [_non_wear(recording.signal[:3], rate_hz, path) for recording in recordings],
+        _calibration(np.concatenate([r.signal[:3] for r in recordings], axis=1), rate_hz, path),
+    )
+
+
+def _read_gt3x(path: Path, repairs: Counter[str]) -> tuple[Card, list[StampedRecording]]:
+    """Read a file of ActiGraph's, whose seconds are whole and need no resampling."""
+    rate_hz, stretches = read_gt3x(path, repairs)
+    return _card(path, rate_hz, _named("acc", "g")), [
+        StampedRecording(s.acceleration, "", path.stem, step_s=1 / rate_hz, start_s=s.start_s)
+        for s in stretches
+    ]
+
+
+def _read_by_skdh(path: Path, repairs: Counter[str]) -> tuple[Card, list[StampedRecording]]:
+    """Read one of the others."""
+    found = _run("io", READERS[path.suffix.lower()], path, {}, file=str(path))
     channels, samples = _channels(found)
-    card = Card(
+    card = _card(path, float(found["fs"]), channels)
+    times = found["time"] - found["time"][0]
+    labels = np.full(len(samples), -1, np.int8)
+    bout = Bout(times, samples, labels, "", path.stem, origin_s=float(found["time"][0]))
+    steady = steady_recordings(card, [bout], repairs)
+    return card, [replace(recording, labels=None) for recording in steady]
+
+
+def _card(path: Path, rate_hz: float, channels: tuple[Channel, ...]) -> Card:
+    """Return what is known of a file, windows of ten seconds."""
+    return Card(
         name=path.stem,
         rate_hz=rate_hz,
         channels=channels,
         window=max(2, round(10 * rate_hz)),
         stride=max(1, round(5 * rate_hz)),
         source=path.name,
-    )
-    times = found["time"] - found["time"][0]
-    bout = Bout(times, samples, np.full(len(samples), -1, np.int8), "", path.stem)
-    with counted_repairs(path, None) as counted:
-        recordings: list[Recording] = [
-            replace(recording, labels=None)
-            for recording in steady_recordings(card, [bout], counted)
-        ]
-    if not recordings:
-        raise DataError(f"{path}: holds no two samples in a row")
-    return DeviceData(
-        card,
-        recordings,
-        [_non_wear(recording.signal[:3], rate_hz, path) for recording in recordings],
-        _calibration(np.concatenate([r.signal[:3] for r in recordings], axis=1), rate_hz, path),
     )
 
 
@@ -158,12 +174,16 @@ def _head(path: Path) -> bytes:
 
 def _channels(found: dict[str, Any]) -> tuple[tuple[Channel, ...], NDArray[np.float64]]:
     """Name the columns of what was read, and put them side by side."""
-    channels = [Channel(f"acc_{axis}", "g") for axis in "xyz"]
-    samples = [np.asarray(found["accel"], np.float64)]
+    channels, samples = _named("acc", "g"), [np.asarray(found["accel"], np.float64)]
     if "gyro" in found:
-        channels += [Channel(f"gyro_{axis}", "rad/s") for axis in "xyz"]
+        channels += _named("gyro", "rad/s")
         samples.append(np.deg2rad(found["gyro"]))
-    return tuple(channels), np.concatenate(samples, axis=1)
+    return channels, np.concatenate(samples, axis=1)
+
+
+def _named(sensor: str, unit: str) -> tuple[Channel, ...]:
+    """Return the channels of a sensor."""
+    return tuple(Channel(f"{sensor}_{axis}", unit) for axis in "xyz")
 
 
 def _non_wear(acc: NDArray[np.float32], rate_hz: float, path: Path) -> dict[str, NDArray[Any]]:

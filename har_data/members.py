@@ -22,6 +22,8 @@ MOST_BYTES = 64 * 2**30
 MOST_RATIO = 200
 """How many times its size a member may grow when it is unpacked; sensor text grows tenfold."""
 
+ZIPS = (".zip", ".gt3x")
+
 
 class Members:
     """Files by their path in a distribution, read one at a time and never unpacked to disk.
@@ -133,6 +135,26 @@ def find_members(
             yield _open_archive(place, marker, opened)
 
 
+@contextmanager
+def open_archive(path: Path, marker: str) -> Iterator[Members]:
+    """Look into an archive; its files can be read as long as the context lasts.
+
+    Parameters
+    ----------
+    path : Path
+        A zip, or a tar where it does not end in ``.zip`` or ``.gt3x``.
+    marker : str
+        As of `find_members`.
+
+    Raises
+    ------
+    DataError
+        As `find_members`.
+    """
+    with ExitStack() as opened:
+        yield _open_archive(path, marker, opened)
+
+
 def find_archive(
     name: str, root: Path | None, marker: str, archives: tuple[str, ...]
 ) -> Path | None:
@@ -160,18 +182,25 @@ def is_there(name: str, root: Path | None, marker: str, archives: tuple[str, ...
     name, root, marker, archives
         As of `find_members`.
     """
-    folder = default_root(name) if root is None else root
-    if folder.is_file():
-        return folder.name in archives
-    return any(
-        any((place / archive).is_file() for archive in archives)
-        or any(_ends_in(path.as_posix(), marker) for path in place.rglob("*"))
-        for place in (folder, folder / name)
-    )
+    place = _find_place(name, root, marker, archives)
+    return place is not None and (place.is_dir() or place.name in archives)
 
 
 def _look(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) -> Path:
-    """Find the archive, or the folder of unpacked files, by names alone."""
+    """Find the archive, or the folder of unpacked files, or say what is not there."""
+    place = _find_place(name, root, marker, archives)
+    if place is None:
+        raise DataError(
+            f"{root or default_root(name)}: has neither {marker} nor {' nor '.join(archives)} of "
+            f"{name!r}: name the folder of the official files, or the archive, with --root"
+        )
+    return place
+
+
+def _find_place(
+    name: str, root: Path | None, marker: str, archives: tuple[str, ...]
+) -> Path | None:
+    """Find the archive, or the folder of unpacked files, by names alone; None where is neither."""
     folder = default_root(name) if root is None else root
     if folder.is_file():
         return folder
@@ -184,15 +213,12 @@ def _look(name: str, root: Path | None, marker: str, archives: tuple[str, ...]) 
         for archive in archives:
             if (place / archive).is_file():
                 return place / archive
-    raise DataError(
-        f"{folder}: has neither {marker} nor {' nor '.join(archives)} of {name!r}: name the "
-        "folder of the official files, or the archive, with --root"
-    )
+    return None
 
 
 def _open_archive(path: Path, marker: str, opened: ExitStack) -> Members:
     """Open an archive, or the one within it that holds the data."""
-    look = _in_zip if path.suffix == ".zip" else _in_tar
+    look = _in_zip if path.suffix.lower() in ZIPS else _in_tar
     try:
         found = look(opened.enter_context(path.open("rb")), str(path), marker, opened)
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error) as error:

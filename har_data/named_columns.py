@@ -12,6 +12,7 @@ import pandas as pd
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
+from edgeclust.har_data.quick_csv import NAME, NUMBER, STAMP, read_quickly
 
 BEYOND = "\N{REPLACEMENT CHARACTER}"
 """Name of the column that holds what lines have beyond the others; no file calls one so."""
@@ -45,8 +46,8 @@ def read_columns(
     Returns
     -------
     table : DataFrame
-        float64 for `numbers`, NaN where a cell is empty; categories for `texts` and str for
-        `stamps`, as they stand.
+        float64 for `numbers`, NaN where a cell is empty; categories for `texts`; for `stamps` str,
+        as they stand, or dates where all are as in ``2019-01-12 00:00:00.020``.
 
     Raises
     ------
@@ -60,6 +61,14 @@ def read_columns(
         columns = list(header or next(csv.reader([first or ""]), []))
         if missing := [column for column in wanted if column not in columns]:
             raise DataError(f"{where}: has no column {missing[0]!r}, it has {', '.join(columns)}")
+        kinds = {NUMBER: numbers, NAME: texts, STAMP: stamps}
+        places = {columns.index(c): kind for kind, names in kinds.items() for c in names}
+        quick = None if end else read_quickly(stream, places, len(columns))
+    if quick and not any(column.null_count for column in quick[len(wanted) - len(stamps) :]):
+        return pd.DataFrame({c: q.to_pandas() for c, q in zip(wanted, quick, strict=True)})
+    with _open(members, name) as stream:
+        if not header:
+            stream.readline()
         try:
             table = pd.read_csv(
                 stream,

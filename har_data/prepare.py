@@ -192,7 +192,15 @@ def find_prepared(what: What, root: Path | None = None) -> Path | None:
     place = _place(what, root)
     if not place.is_dir():
         return None
-    whole = place / _find_key(what, root)
+    try:
+        whole = place / _find_key(what, root)
+    except DataError as error:
+        if isinstance(what, Source) and not what.is_here(root):
+            raise DataError(
+                f"{error}; what is prepared of them, in {place}, is used beside them alone: "
+                "nothing else tells whether they have changed"
+            ) from error
+        raise
     return whole if whole.is_dir() else None
 
 

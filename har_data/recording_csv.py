@@ -3,6 +3,7 @@
 import csv
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from edgeclust.errors import DataError
+from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly
 from edgeclust.samples import read_header, to_number
 
 EMPTY = ["", "nan", "NaN"]
@@ -119,6 +121,8 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
         message says which line and column.
     """
     text = CsvText.open(path, channels)
+    if (quick := _read_at_once(text, channels)) is not None:
+        return quick, text
     try:
         table, decimal = _read_quickly(text, [*channels, "time", "label"])
     except (ValueError, UnicodeDecodeError) as error:  # pandas' ParserError is a ValueError
@@ -130,6 +134,41 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
         if table[name].dtype.kind not in "iuf":
             table[name] = _slowly(table[name], decimal, text)
     return table, text
+
+
+def _read_at_once(text: CsvText, channels: Sequence[str]) -> "pd.DataFrame | None":
+    """Read a file in which nothing is unusual; None for others, which are looked at closer.
+
+    Such a one is in ASCII, without quotes and decimal commas, and its times are numbers.
+    """
+    if text.separator != "," or len(text.columns) < 2:
+        return None
+    kinds = {**dict.fromkeys(channels, NUMBER), "label": NAME}
+    with text.path.open("rb") as stream:
+        stream.readline()  # the header
+        start = stream.tell()
+        if "time" in text.columns:
+            kinds["time"] = _kind_of_time(text, stream.readline())
+            if kinds["time"] is None:
+                return None
+        stream.seek(start)
+        names = [name for name in kinds if name in text.columns]
+        places = {text.columns.index(name): kinds[name] for name in names}
+        found = read_quickly(stream, places, len(text.columns))
+    if found is None:
+        return None
+    return pd.DataFrame({n: column.to_pandas() for n, column in zip(names, found, strict=True)})
+
+
+def _kind_of_time(text: CsvText, line: bytes) -> Any:
+    """Return what numbers ``time`` seems to hold by the first line; None where it holds none."""
+    cells = line.decode("utf-8", "replace").split(text.separator)
+    cell = cells[text.columns.index("time")].strip() if len(cells) == len(text.columns) else ""
+    for kind, number in ((WHOLE, int), (NUMBER, to_number)):
+        with suppress(ValueError):
+            number(cell)
+            return kind
+    return None
 
 
 def _read_quickly(text: CsvText, wanted: list[str]) -> tuple[pd.DataFrame, str]:

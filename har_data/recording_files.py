@@ -83,11 +83,12 @@ def recording_table(
     Returns
     -------
     table : DataFrame of n_samples rows
-        ``time`` in seconds from 0, the channels, ``label`` where anything is labelled, and
-        `more`.
+        ``time`` in seconds, from 1970 where the recording knows its clock and else from 0, the
+        channels, ``label`` where anything is labelled, and `more`.
     """
     table = pd.DataFrame(recording.signal.T, columns=card.channel_names)
-    table.insert(0, "time", np.round(np.arange(len(table)) / card.rate_hz, 6))
+    start_s = np.nan_to_num(getattr(recording, "start_s", 0.0))
+    table.insert(0, "time", np.round(start_s + np.arange(len(table)) / card.rate_hz, 6))
     if recording.labels is not None:
         names = np.array([*card.classes, ""], dtype=object)
         table["label"] = names[recording.labels]

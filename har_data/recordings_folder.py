@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -190,10 +191,7 @@ def read_index(folder: Path) -> list[Entry]:
     read_header(columns, INDEX_COLUMNS if named else ["file", "session"], str(path))
     others = [name for name in columns if name and name not in INDEX_COLUMNS]
     if others and not named:
-        logger.warning(
-            "%s: has no column subject, so nobody is told apart, and does not know %s",
-            *(path, ", ".join(others)),
-        )
+        _warn_of_columns(path, ", ".join(others))
     entries: list[Entry] = []
     lines: dict[Path, int] = {}
     for line, cells in text.rows():
@@ -221,6 +219,14 @@ def read_index(folder: Path) -> list[Entry]:
             f"{path}, line {unnamed[0]}: has no subject, others have; name all of them or none"
         )
     return entries
+
+
+@cache
+def _warn_of_columns(path: Path, others: str) -> None:
+    """Warn once, however often the index is read."""
+    logger.warning(
+        "%s: has no column subject, so nobody is told apart, and does not know %s", path, others
+    )
 
 
 def read_recording(entry: Entry, folder_card: FolderCard) -> tuple[list[Recording], Counter[str]]:
@@ -305,7 +311,7 @@ def write_recordings_folder(
     card : Card
         What the recordings are.
     recordings : sequence of Recording
-        A file each; tables have the time in seconds from its start.
+        A file each; tables have the time as `recording_table` has it.
     folder : Path
         Made here; may exist only when it is empty.
     kind : str

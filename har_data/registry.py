@@ -1,5 +1,6 @@
 """The data sets known by name, and the one door to all data."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
 from edgeclust.har_data.cifar import SOURCES as CIFAR
-from edgeclust.har_data.devices import UNREAD, is_device_file
+from edgeclust.har_data.devices import is_device_file
 from edgeclust.har_data.digits import SOURCE as DIGITS
 from edgeclust.har_data.dsads import SOURCE as DSADS
 from edgeclust.har_data.fashion_mnist import SOURCE as FASHION_MNIST
@@ -35,6 +36,8 @@ from edgeclust.har_data.watch import SOURCE as WATCH
 from edgeclust.har_data.wisdm_2019 import SOURCES as WISDM_2019
 from edgeclust.har_data.wisdm_v1 import SOURCE as WISDM_V1
 from edgeclust.images import ArrayDataset
+
+logger = logging.getLogger(__name__)
 
 _KNOWN: tuple[Source | WholeSet, ...] = (
     WATCH,
@@ -183,8 +186,6 @@ def _look_up(data: str | Path) -> Source | WholeSet | Path:
     path = Path(data)
     if path.is_dir():
         return path
-    if path.suffix.lower() in UNREAD:
-        raise DataError(f"{data}: {UNREAD[path.suffix.lower()]}")
     if is_device_file(path):
         raise DataError(f"{data}: make a folder of it first: edgeclust data convert {data} FOLDER")
     raise DataError(
@@ -202,6 +203,7 @@ def _read(
     if isinstance(what, Path) and is_session_cache(what):
         return read_session_cache(what, repairs)
     if prepared := find_prepared(what, root):
+        logger.info("used as prepared, from %s", prepared)
         return open_prepared(prepared, repairs)
     if isinstance(what, Path):
         return read_recordings_folder(what, repairs)

@@ -31,9 +31,12 @@ class StampedRecording(Recording):
     ----------
     step_s : float
         Median of the steps from one stamp to the next, in seconds, as the sensor made them.
+    start_s : float
+        Stamp of the first sample, in seconds, as a rule from 1970; NaN where none is known.
     """
 
     step_s: float = math.nan
+    start_s: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Bout:
         As of `edgeclust.dataset.Recording`.
     faults : Counter
         How often something was wrong with the stamps, by what `steady_recordings` says of it.
+    origin_s : float
+        What is to be added to `times` for seconds from 1970; NaN where that is not known.
     """
 
     times: NDArray[np.float64]
@@ -60,6 +65,7 @@ class Bout:
     subject: str
     session: str
     faults: Counter[str] = field(default_factory=Counter)
+    origin_s: float = math.nan
 
     def __post_init__(self) -> None:
         """Refuse samples that cannot be put in order."""
@@ -116,7 +122,12 @@ def steady_recordings(
         for stretch in stretches:
             signal = np.ascontiguousarray(stretch.samples.T, dtype=np.float32)
             yield StampedRecording(
-                signal, bout.subject, bout.session, stretch.labels, step_s=step_s
+                signal,
+                bout.subject,
+                bout.session,
+                stretch.labels,
+                step_s=step_s,
+                start_s=bout.origin_s + stretch.start_s,
             )
 
 
@@ -202,14 +213,14 @@ def join_in_time(
 
 
 def seconds(where: str, stamps: pd.Series) -> NDArray[np.float64]:
-    """Return the seconds from the first of some dates with times, written as ISO 8601.
+    """Return the seconds from the first of some dates with times.
 
     Parameters
     ----------
     where : str
         The file, for the message.
-    stamps : Series of str
-        As in ``2019-01-12 00:00:00.020``.
+    stamps : Series of str or of dates
+        Texts as ISO 8601 has them, as in ``2019-01-12 00:00:00.020``.
 
     Raises
     ------

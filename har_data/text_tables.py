@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
+from edgeclust.har_data.quick_csv import MISSING, NUMBER, read_quickly, to_numbers
 
 
 def read_numbers(
@@ -35,6 +36,12 @@ def read_numbers(
         If the file is empty, or a line has other than `n_columns` numbers; the message says
         which line.
     """
+    with members.open(name) as stream:
+        kinds = dict.fromkeys(range(n_columns), NUMBER)
+        # Between spaces there may be nothing else: more than one are one.
+        missing = MISSING if separator else MISSING[1:]
+        if quick := read_quickly(stream, kinds, n_columns, separator or " ", missing=missing):
+            return to_numbers(quick)
     where = f"{members.where}: {name}"
     try:
         with members.open(name) as stream:

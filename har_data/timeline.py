@@ -117,17 +117,19 @@ def to_steady_rate(
     in_bursts = is_near(mean_hz, rate_hz) and not is_near(usual_hz, rate_hz)
     stretches, n_repeated, n_out_of_order, n_lonely = [], 0, 0, 0
     for start, stop in pairwise([0, *cuts.tolist(), len(times)]):
-        own = times[start:stop]
-        n_out_of_order += int((np.diff(own) < 0).sum())
-        order = start + np.argsort(own, kind="stable")
-        order = order[np.diff(times[order], prepend=-np.inf) > 0]
-        n_repeated += stop - start - len(order)
-        if len(order) > 1:
-            own = times[order]
+        own, rows = times[start:stop], slice(start, stop)
+        values, classes = samples[rows], labels[rows]
+        if not (np.diff(own) > 0).all():
+            n_out_of_order += int((np.diff(own) < 0).sum())
+            order = np.argsort(own, kind="stable")
+            order = order[np.diff(own[order], prepend=-np.inf) > 0]
+            n_repeated += stop - start - len(order)
+            own, values, classes = own[order], values[order], classes[order]
+        if len(own) > 1:
             own_hz = rate_hz if in_bursts else 1 / float(np.median(np.diff(own)))
-            stretches.append(_resample(own, samples[order], labels[order], own_hz, rate_hz))
+            stretches.append(_resample(own, values, classes, own_hz, rate_hz))
         else:
-            n_lonely += len(order)
+            n_lonely += len(own)
     return stretches, Repairs(n_repeated, n_out_of_order, len(cuts), n_lonely)
 
 
@@ -156,7 +158,9 @@ def shown_rates(times: NDArray[np.float64], most_gap_s: float) -> tuple[float, f
     >>> [round(rate) for rate in shown_rates(times, most_gap_s=1.0)]
     [1000000, 50]
     """
-    steps = np.diff(np.unique(times))
+    steps = np.diff(times)
+    if not (steps > 0).all():
+        steps = np.diff(np.unique(times))
     if not len(steps):
         return math.nan, math.nan
     usual_hz = 1 / float(np.median(steps))

@@ -144,3 +144,29 @@ def test_a_session_too_short_for_a_window_stays_as_it_is(toy_dataset: WindowedDa
     aligned = align(dataset, fit_alignment(dataset))
     np.testing.assert_array_equal(aligned.recordings[-1].signal, short.signal)
     assert len(aligned) == len(toy_dataset)
+
+
+def test_a_device_that_was_put_on_anew_finds_gravity_again() -> None:
+    rng = np.random.default_rng(0)
+    up, down = (
+        (g + 0.5 * rng.normal(size=(100, 3, 128))).astype(np.float32)
+        for g in (np.array([[0], [0], [1]]), np.array([[0], [0], [-1]]))
+    )
+    device = GravityEstimate(ONE_UNIT, 50, 128, 64, memory_s=25.6)  # 20 windows
+    for window in (*up, *down):
+        device.update(window)
+    assert device.count.tolist() == [20]
+    np.testing.assert_allclose(device.gravity(), [[0, 0, -1]], atol=0.1)
+    device.reset()
+    assert np.isnan(device.gravity()).all()
+
+
+def test_gravity_comes_back_from_its_fields() -> None:
+    rng = np.random.default_rng(0)
+    estimate, other = (GravityEstimate(ONE_UNIT, 50, 128, 64) for _ in range(2))
+    for window in rng.normal(size=(10, 3, 128)).astype(np.float32):
+        estimate.update(window)
+    other.restore(estimate.fields())
+    np.testing.assert_array_equal(other.gravity(), estimate.gravity())
+    with pytest.raises(DataError, match="gravity should be finite sums of 0 windows or more"):
+        other.restore(estimate.fields() | {"total": np.array([[np.nan, 0, 0]])})

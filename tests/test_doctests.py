@@ -6,7 +6,9 @@ from importlib import import_module
 import pytest
 
 MODULES = [
+    "arriving",
     "assignment",
+    "bouts",
     "card",
     "clusters",
     "dataset",
@@ -24,6 +26,10 @@ MODULES = [
     "onnx_reader",
     "resampling",
     "samples",
+    "stamps",
+    "state",
+    "state_fields",
+    "stream",
     "window_labels",
     "windows",
 ]

@@ -21,7 +21,16 @@ PACKAGES = {
 FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler"}
 FLOOR_4 = {
     f"edgeclust.{name}"
-    for name in ("__main__", "bench", "cli", "console", "data_commands", "options", "reproduce")
+    for name in (
+        "__main__",
+        "bench",
+        "cli",
+        "console",
+        "data_commands",
+        "options",
+        "reproduce",
+        "state_commands",
+    )
 }
 DEVICE_PACKAGES = {0: {"numpy"}, 1: {"numpy", "onnxruntime"}}
 HEAVY = [

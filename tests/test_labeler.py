@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgeclust import DataError, Labeler, LabelEvent, ModelFileError, WindowedDataset
+from edgeclust import ConfigError, DataError, Labeler, LabelEvent, ModelFileError, WindowedDataset
+from edgeclust.encoder import OnnxEncoder
 from edgeclust.resampling import StreamResampler
 
 from toy import TOY_CARD, toy_images, toy_recordings
@@ -16,7 +17,7 @@ STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
 
 
 def test_events_are_those_of_the_release(toy_model: Path) -> None:
-    events = Labeler.open(toy_model).push(STREAM)
+    events = Labeler.open(toy_model, learn="off").push(STREAM)
     assert len(events) == 23
     assert_as_released(events, toy_model)
 
@@ -77,15 +78,26 @@ def test_time_stamps_are_kept_to_the_millisecond_after_months(toy_model: Path) -
     assert [event.t for event in events] == [1.7e9, 1.7e9 + 1, 1.7e9 + 2]
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
-def test_a_window_with_nan_or_infinity_is_skipped_and_counted(toy_model: Path, bad: float) -> None:
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (np.nan, "missing or infinite samples"),
+        (-np.inf, "missing or infinite samples"),
+        (3e38, "values too large for the model"),
+    ],
+)
+def test_the_event_of_a_skipped_window_says_why(toy_model: Path, bad: float, reason: str) -> None:
     samples = STREAM[:200].copy()
     samples[60, 1] = bad
     labeler = Labeler.open(toy_model)
     events = labeler.push(samples)
-    assert [event.t for event in events] == [0.0, 3.0, 4.0, 5.0, 6.0]
+    whole = Labeler.open(toy_model).push(STREAM[:200])
+    nothing = (None, None, None, None, None)
+    skipped = [LabelEvent(t, *nothing, skipped=reason) for t in (1.0, 2.0)]
+    assert events == [whole[0], *skipped, *whole[3:]]
     assert (labeler.n_windows, labeler.n_skipped) == (7, 2)
-    assert events == [e for e in Labeler.open(toy_model).push(STREAM[:200]) if e.t not in (1, 2)]
+    assert skipped[0].to_json()["skipped"] == reason
+    assert [*whole[0].to_json()] == ["t", "cluster", "name", "distance", "confidence", "novel"]
 
 
 def at_50_hz(n_samples: int) -> NDArray[np.float32]:
@@ -153,12 +165,12 @@ def test_a_window_unlike_all_of_training_is_novel(toy_model: Path) -> None:
     (event,) = Labeler.open(toy_model).push(shaken)
     assert event.novel
     usual = Labeler.open(toy_model).push(STREAM)
-    assert sum(event.novel for event in usual) <= 3
+    assert sum(event.novel is True for event in usual) <= 3
 
 
 def test_confidence_is_a_probability(toy_model: Path) -> None:
     events = Labeler.open(toy_model).push(STREAM)
-    assert all(1 / 3 <= event.confidence <= 1 for event in events)
+    assert all(event.confidence and 1 / 3 <= event.confidence <= 1 for event in events)
 
 
 @pytest.mark.parametrize("shape", [(10, 4), (10, 2), (10,)])
@@ -167,9 +179,85 @@ def test_other_channels_are_refused(toy_model: Path, shape: tuple[int, ...]) -> 
         Labeler.open(toy_model).push(np.zeros(shape, np.float32))
 
 
-def test_another_rate_is_refused(toy_model: Path) -> None:
-    with pytest.raises(DataError, match=r"the stream: its time stamps show 50 Hz, 25 Hz"):
-        Labeler.open(toy_model).push(STREAM[:50], np.arange(50) / 50)
+def test_the_rate_is_taken_from_the_stamps_where_nobody_says_it(toy_model: Path) -> None:
+    stream, t = at_50_hz(400), 1.7e9 + np.arange(400) / 50
+    told, untold = Labeler.open(toy_model, rate_hz=50), Labeler.open(toy_model)
+    events = untold.push(stream, t) + untold.finish()
+    assert [event.t - 1.7e9 for event in events] == [0, 1, 2, 3, 4, 5, 6]
+    assert events == told.push(stream, t) + told.finish()
+
+
+def test_a_gap_starts_the_windows_and_the_movement_anew(toy_model: Path) -> None:
+    t = np.arange(200) / 25
+    t[110:] += 60
+    labeler = Labeler.open(toy_model)
+    expected = Labeler.open(toy_model).push(STREAM[:110], t[:110])
+    expected += Labeler.open(toy_model).push(STREAM[110:200], t[110:])
+    assert labeler.push(STREAM[:200], t) == expected
+    assert [event.t for event in expected] == pytest.approx([0, 1, 2, 64.4, 65.4])
+    assert labeler.n_gaps == 1
+
+
+def test_a_new_label_has_to_last_where_a_minimum_is_set(toy_model: Path) -> None:
+    usual = [event.cluster for event in Labeler.open(toy_model).push(STREAM)]
+    labeler = Labeler.open(toy_model, min_bout_s=2.5)  # three windows
+    held = labeler.push(STREAM)
+    (walk,) = {*usual[9:15]}
+    first = usual.index(walk)
+    assert [event.cluster for event in held[first : first + 3]] == [usual[0], usual[0], walk]
+    t = np.arange(len(STREAM)) / 25
+    t[25 * first + 25 :] += 9  # after a gap there is no label to hold
+    after = [e for e in Labeler.open(toy_model, min_bout_s=2.5).push(STREAM, t) if e.t > 9 + first]
+    assert after[0].cluster == walk
+
+
+def test_a_minimum_bout_is_a_time(toy_model: Path, image_model: Path) -> None:
+    for bad in (-1.0, np.nan, np.inf):
+        with pytest.raises(ConfigError, match="min_bout_s should be at least 0 s and finite, got"):
+            Labeler.open(toy_model, min_bout_s=bad)
+    with pytest.raises(ConfigError, match="the model takes images, which have no bouts"):
+        Labeler.open(image_model, min_bout_s=1)
+
+
+def broken_stream(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Samples with holes, and stamps with jitter, gaps, repeats and clocks set back."""
+    rng = np.random.default_rng(seed)
+    samples, steps = STREAM[:320].copy(), 1 + rng.uniform(-0.2, 0.2, 320)
+    samples[rng.integers(320, size=2)] = np.nan
+    steps[rng.integers(150, 320, size=4)] = rng.choice([0.0, -1.5, 4.0, 100.0, -100.0], size=4)
+    return samples, 1.7e9 + np.cumsum(steps) / rng.choice([20, 25, 50])
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 999),
+    cuts=st.lists(st.integers(0, 320), max_size=6),
+    bout=st.sampled_from([0.0, 3.0]),
+)
+def test_no_chunking_of_a_broken_stream_changes_an_event(
+    toy_model: Path, seed: int, cuts: list[int], bout: float
+) -> None:
+    encoder, (samples, t) = OnnxEncoder(toy_model), broken_stream(seed)
+    whole = Labeler(encoder, min_bout_s=bout)
+    expected = whole.push(samples, t) + whole.finish()
+    for chunks in (np.split(np.arange(320), sorted(cuts)), np.split(np.arange(320), 320)):
+        labeler = Labeler(encoder, min_bout_s=bout)
+        events = [event for chunk in chunks for event in labeler.push(samples[chunk], t[chunk])]
+        assert events + labeler.finish() == expected
+        counts = labeler.n_windows, labeler.n_skipped, labeler.n_gaps, labeler.n_late
+        assert counts == (whole.n_windows, whole.n_skipped, whole.n_gaps, whole.n_late)
+
+
+def test_predict_leaves_the_stream_as_it_is(toy_model: Path) -> None:
+    expected = Labeler.open(toy_model).push(STREAM)
+    labeler = Labeler.open(toy_model)
+    windows = np.random.default_rng(0).normal(size=(5, 3, 50))
+    events = []
+    for chunk in np.split(STREAM, 40):
+        labeler.predict(windows)
+        events += labeler.push(chunk)
+    assert events == expected
+    assert labeler.n_windows == len(expected)
 
 
 def test_time_stamps_come_always_or_never(toy_model: Path) -> None:
@@ -212,7 +300,7 @@ def test_flipped_bits_give_an_error_or_a_label_and_nothing_else(
             events = Labeler.open(tmp_path / "mutant.onnx").push(STREAM[:50])
         except ModelFileError:
             continue
-        assert all(np.isfinite(event.distance) for event in events)
+        assert all(event.skipped or np.isfinite(event.distance or 0) for event in events)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -246,3 +334,58 @@ def test_a_graph_that_does_not_fit_its_metadata_is_refused(toy_model: Path, tmp_
     path.write_bytes(content.replace(b'"window": 50}', b'"window": 60}'))
     with pytest.raises(ModelFileError, match=r"odd.onnx: its graph takes"):
         Labeler.open(path)
+
+
+LONG = np.concatenate([1.15 * STREAM] * 6)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, len(LONG)), max_size=10))
+def test_any_chunking_learns_the_same(toy_model: Path, cuts: list[int]) -> None:
+    whole, other = Labeler.open(toy_model), Labeler.open(toy_model)
+    events = whole.push(LONG)
+    chunks = np.split(LONG, sorted(cuts))
+    assert [event for chunk in chunks for event in other.push(chunk)] == events
+    assert whole._learner is not None
+    assert other._learner is not None
+    for name, values in whole._learner.fields().items():
+        np.testing.assert_array_equal(values, other._learner.fields()[name])
+
+
+def test_windows_that_are_cut_teach_as_the_stream_does(toy_model: Path) -> None:
+    streamed, given_windows = Labeler.open(toy_model), Labeler.open(toy_model)
+    events = streamed.push(LONG)
+    window, stride = streamed.metadata.window, streamed.metadata.stride
+    windows = np.array([LONG[i : i + window].T for i in range(0, len(LONG) - window + 1, stride)])
+    windows = np.insert(windows, 20, np.nan, axis=0)  # skipped, and no lesson
+    labels = given_windows.partial_fit(windows)
+    assert labels[20] == -1
+    assert np.delete(labels, 20).tolist() == [event.cluster for event in events]
+    np.testing.assert_array_equal(streamed._clusters.centroids, given_windows._clusters.centroids)
+    assert (streamed._clusters.centroids != streamed.metadata.centroids).any()
+
+
+def test_learning_is_off_paused_and_reset(toy_model: Path) -> None:
+    exported = Labeler.open(toy_model).metadata.centroids
+    off, paused, reset = (Labeler.open(toy_model, learn=way) for way in ("off", "free", "gated"))
+    paused.learning = False
+    for labeler in (off, paused, reset):
+        labeler.push(LONG)
+    assert (reset._clusters.centroids != exported).any()
+    reset.reset()
+    for labeler in (off, paused, reset):
+        np.testing.assert_array_equal(labeler._clusters.centroids, exported)
+
+
+def test_predicting_teaches_nothing(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model)
+    dataset = WindowedDataset(TOY_CARD, toy_recordings(1, 30, seed=7))
+    for _ in range(3):
+        labeler.predict(dataset.gather(np.arange(len(dataset))))
+    np.testing.assert_array_equal(labeler._clusters.centroids, labeler.metadata.centroids)
+    assert labeler.n_windows == 0
+
+
+def test_an_unknown_way_to_learn_is_refused(toy_model: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown way to learn 'fast': known are gated, free, of"):
+        Labeler.open(toy_model, learn="fast")

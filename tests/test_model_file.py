@@ -25,6 +25,7 @@ METADATA = ModelMetadata(
     names=(None, "walk"),
     training={"acc": 0.5},
     versions={"edgeclust": "0.1.0"},
+    temperature=0.25,
 )
 
 
@@ -35,6 +36,12 @@ def test_metadata_survive_json_bit_for_bit() -> None:
     assert back.to_json() == METADATA.to_json()
     assert back.channels == METADATA.channels
     assert back.names == (None, "walk")
+
+
+def test_a_file_without_a_temperature_is_read_as_before() -> None:
+    content = json.loads(METADATA.to_json())
+    assert content.pop("temperature") == 0.25
+    assert ModelMetadata.from_json(json.dumps(content)).temperature == 1.0
 
 
 def test_the_clusters_label_with_the_prior() -> None:
@@ -86,6 +93,7 @@ def test_the_clusters_label_with_the_prior() -> None:
             r"prior should be shares above 0, up to 1, that sum to 1, got \[0, 1\]",
         ),
         ({"prior": [0.5, 0.6]}, "prior should be shares above 0, up to 1, that sum to 1"),
+        ({"temperature": 0}, "temperature should be above 0 and finite, got 0"),
         ({"centroids": []}, "centroids should be a table of finite numbers"),
         ({"centroids": [[1], [1e39]]}, "centroids should be a table of finite numbers"),
         ({"centroids": [[1], [2, 3]]}, "centroids should be a table of finite numbers"),
@@ -109,7 +117,9 @@ def test_every_key_of_its_version_is_asked_for_and_described(key: str) -> None:
         content = json.loads(metadata.to_json())
         version = content["schema_version"]
         del content[key]
-        if key == "schema_version" or version in KEYS[key].versions:
+        if key == "temperature":  # the first files had none
+            assert ModelMetadata.from_json(json.dumps(content)).temperature == 1.0
+        elif key == "schema_version" or version in KEYS[key].versions:
             with pytest.raises(ModelFileError, match=f"its metadata lacks the key '{key}'"):
                 ModelMetadata.from_json(json.dumps(content))
         else:

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeclust import DataError
-from edgeclust.samples import check_rate, read_samples
+from edgeclust.samples import read_samples
 
 
 def read(text: str, *channels: str, chunk: int = 100) -> list[tuple[NDArray[np.float32], object]]:
@@ -68,25 +68,3 @@ def test_a_header_alone_has_no_samples() -> None:
 def test_bad_text_is_refused_by_line_and_column(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(text, "ax", "ay")
-
-
-@pytest.mark.parametrize(
-    ("t", "message"),
-    [
-        (np.arange(9) / 25, "x: its time stamps show 25 Hz, 50 Hz is expected"),
-        (np.arange(9) * 20.0, "x: its time stamps show 0.05 Hz"),  # milliseconds
-        (np.zeros(9), "show a step of 0 s"),
-        (-np.arange(9) / 50, "show a step of -0.02 s"),
-        (np.full(9, np.nan), "show a step of nan s"),
-    ],
-)
-def test_another_rate_is_refused(t: NDArray[np.float64], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        check_rate(t, 50.0, "x")
-
-
-def test_a_gap_and_a_little_jitter_are_no_other_rate() -> None:
-    t = np.arange(50) / 50
-    t[25:] += 60
-    check_rate(t + np.random.default_rng(0).uniform(0, 0.001, 50), 50.0, "x")
-    check_rate(t[:1], 50.0, "x")

@@ -57,3 +57,9 @@ def toy_images(n_images: int = 60, seed: int = 0) -> tuple[NDArray[np.uint8], ND
     labels = np.arange(n_images) % 3
     noise = np.random.default_rng(seed).uniform(0, 80, size=(n_images, 16, 16))
     return (patterns[labels] * 170 + noise).astype(np.uint8)[:, None], labels
+
+
+def state_stream() -> NDArray[np.float32]:
+    """A stream of 24 windows, the last of which holds NaN, (625, 3)."""
+    stream = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T
+    return np.concatenate([stream, np.full((25, 3), np.nan, np.float32)])

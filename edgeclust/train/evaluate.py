@@ -128,9 +128,11 @@ def check_windows(model: AnyCard, data: AnyCard) -> None:
     of_model, of_data = _has_to_agree(model), _has_to_agree(data)
     for name, wanted in of_model.items():
         if of_data.get(name) != wanted:
+            way_out = ": edgeclust data convert DATA FOLDER --rate-hz {}, and give that folder"
             raise DataError(
                 f"the model was trained with {name} {wanted}, "
                 f"{data.name!r} has {of_data.get(name, 'none')}"
+                + (way_out.format(f"{wanted:g}") if name == "rate_hz" in of_data else "")
             )
 
 

@@ -21,6 +21,7 @@ from edgeclust.train.criterion import agreement, criterion
 from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import TrainedModel, embed
 from edgeclust.train.trainer import Trainer
+from edgeclust.train.vote import vote
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ MIN_EPOCHS = 4
 
 ROUNDS = (0.5, 0.75)
 """Shares of the epochs after which the worse half of the restarts stops."""
+
+VOTED = 0.25
+"""Epochs in which the best restart then follows the vote of all, as a share of those before."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class EpochReport:
         Windows trained on in a second.
     prior : list of float, optional
         Expected share of each cluster at the end, where it is learnt.
+    voted : bool
+        Whether the windows had the labels of all restarts' vote.
     """
 
     restart: int
@@ -76,12 +82,15 @@ class EpochReport:
     seconds: float
     windows_per_s: float
     prior: list[float] | None = None
+    voted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return one flat object."""
         content = {k: v for k, v in vars(self).items() if k not in ("metrics", "n_epochs")}
         if self.prior is None:
             del content["prior"]
+        if not self.voted:
+            del content["voted"]
         return content | self.metrics
 
 
@@ -96,9 +105,9 @@ class TrainResult:
     reports : list of EpochReport
         Of that restart.
     criteria : list of float
-        Of each restart the criterion when it ended, less the `agreement` of its labels with
-        those of the others. Of those that ran to the end and left fewest clusters empty the lowest
-        was kept.
+        Of each restart the criterion when it ended, before the vote, less the `agreement` of its
+        labels with those of the others. Of those that ran to the end and left fewest clusters
+        empty the lowest was kept.
     """
 
     model: TrainedModel
@@ -128,7 +137,10 @@ def train(
     Restarts are a tournament: all train for half of the epochs, the better half of them for
     another quarter, the half of those to the end, and the best is kept: that with the fewest empty
     clusters, and among equals that of the lowest `criterion` less the `agreement` of its labels
-    with those of all others, stopped or not. So 8 restarts cost as much as 5.5 whole trainings.
+    with those of all others, stopped or not. At the end all `vote` on the label of each window,
+    and the one that was kept trains for another quarter of the epochs with these labels, unless
+    the vote leaves a cluster empty that it does not. So 8 restarts cost as much as 5.75 whole
+    trainings.
 
     Parameters
     ----------
@@ -162,7 +174,9 @@ def train(
     n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
     n_epochs = config.epochs or max(MIN_EPOCHS, math.ceil(N_STEPS / n_steps))
     rounds = list(_plan_rounds(config.restarts, n_epochs))
-    n_planned = sum(n_alive * (stop - start) for n_alive, start, stop in rounds) * n_steps
+    n_voted = math.ceil(VOTED * n_epochs) if config.restarts > 1 else 0
+    n_planned = sum(n_alive * (stop - start) for n_alive, start, stop in rounds) + n_voted
+    n_planned *= n_steps
     n_done = 0
 
     def count_step() -> bool:
@@ -184,6 +198,16 @@ def train(
         if should_stop():
             break
     kept = _standing(trainings)[0]
+    begun = [training for training in trainings if training.reports]
+    criteria = [_judge(training, begun) for training in begun]
+    if n_voted and not should_stop():
+        labels = vote([training.posterior() for training in begun], first=begun.index(kept))
+        if len(np.unique(labels)) >= config.n_clusters - kept.n_empty:
+            for epoch in range(n_epochs, n_epochs + n_voted):
+                kept.run_epoch(epoch + 1, n_epochs + n_voted, count_step, labels)
+                on_epoch(kept.reports[-1])
+                if should_stop():
+                    break
     n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
     if n_empty and not gap_is_wide:
         warn_of_empty(n_empty, config.n_clusters, config.method)
@@ -194,8 +218,7 @@ def train(
         kept.embedding,
         alignment,
     )
-    begun = [training for training in trainings if training.reports]
-    return TrainResult(model, kept.reports, [_judge(training, begun) for training in begun])
+    return TrainResult(model, kept.reports, criteria)
 
 
 def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:
@@ -300,13 +323,26 @@ class _Training:
         used: int = self.reports[-1].metrics["clusters_used"]
         return self.config.n_clusters - used
 
-    def run_epoch(self, epoch: int, n_epochs: int, after_step: Callable[[], bool]) -> None:
-        """Pass over the data once in a new order, or until a step says stop; then score."""
+    def posterior(self) -> NDArray[np.float64]:
+        """Return the probability of each cluster given each window, after the last epoch."""
+        return self.clusters.posterior(self.clusters.squared_distances(self.embedding))
+
+    def run_epoch(
+        self,
+        epoch: int,
+        n_epochs: int,
+        after_step: Callable[[], bool],
+        voted: NDArray[np.intp] | None = None,
+    ) -> None:
+        """Pass over the data once in a new order, or until a step says stop; then score.
+
+        With `voted`, the labels of all windows, nothing is assigned.
+        """
         dataset, config = self.dataset, self.config
         started = time.perf_counter()
         losses, objectives, n_windows, n_blocks = [], [], 0, 0
         for blocks in draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng):
-            loss, penalty = self.trainer.step(blocks)
+            loss, penalty = self.trainer.step(blocks, voted)
             losses.append(loss)
             objectives.append(loss + penalty)
             n_windows += sum(len(block) for block in blocks)
@@ -319,7 +355,7 @@ class _Training:
         self.embedding = embed(self.trainer.encoder, dataset)
         cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
         self.labels = cost.argmin(axis=1)
-        if self.fills_all and n_epochs / 2 <= epoch < n_epochs:
+        if self.fills_all and voted is None and n_epochs / 2 <= epoch < n_epochs:
             self._reseat_empty()
         self.reports.append(
             EpochReport(
@@ -339,6 +375,7 @@ class _Training:
                 seconds=seconds,
                 windows_per_s=n_windows / seconds,
                 prior=self.trainer.learned_prior,
+                voted=voted is not None,
             )
         )
 

@@ -16,7 +16,7 @@ class RestartRanking:
     n_restarts, n_stopped : int
         How many there were, and how many of them ended at an earlier epoch than the longest.
     acc : float
-        Of the restart that was kept, in its last epoch.
+        Of the restart that was kept, in its last epoch before the vote.
     best_acc : float
         Of the best that ran to the end: what choosing with labels would have got.
     rank : int
@@ -51,7 +51,7 @@ def rank_restarts(
     ----------
     lines : iterable of mappings
         Of ``metrics.jsonl``: ``restart``, ``epoch`` and ``acc`` of each epoch, of all restarts in
-        any order.
+        any order. Those of the epochs after the vote of the restarts are passed over.
     kept : int
         The restart that was kept.
     criteria : sequence of float
@@ -76,6 +76,8 @@ def rank_restarts(
     """
     last: dict[int, Mapping[str, Any]] = {}
     for line in lines:
+        if line.get("voted"):
+            continue
         if line["restart"] not in last or line["epoch"] >= last[line["restart"]]["epoch"]:
             last[line["restart"]] = line
     if any("acc" not in line for line in last.values()):

@@ -110,10 +110,13 @@ class Trainer:
             [*self.encoder.parameters(), self.centroids], lr=config.learning_rate
         )
 
-    def step(self, blocks: list[NDArray[np.intp]]) -> tuple[float, float]:
+    def step(
+        self, blocks: list[NDArray[np.intp]], labels: NDArray[np.intp] | None = None
+    ) -> tuple[float, float]:
         """Learn from one batch; return its loss and its penalty, in nats per window.
 
-        Each block of the batch is balanced by itself.
+        Each block of the batch is assigned by itself; where labels are given, one for each window
+        of the data, they stand instead.
         """
         windows = torch.from_numpy(self.dataset.gather(np.concatenate(blocks)))
         embedding = self.encoder(windows.to(self.device))
@@ -132,7 +135,11 @@ class Trainer:
         cost = table / self.sigma - self.log_prior
         edges = np.cumsum([len(block) for block in blocks])[:-1]
         costs = Costs(squared, self.sigma, self.log_prior, np.split(cost, edges))
-        loss, penalty, _ = self.method(costs)
+        if labels is None:
+            loss, penalty, _ = self.method(costs)
+        else:
+            parts = [labels[block] for block in blocks]
+            loss, penalty = costs.mean(np.concatenate(parts)), costs.count_penalty(parts)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         self.optimizer.step()

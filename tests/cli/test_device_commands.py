@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgeclust
 from edgeclust import Labeler
 from edgeclust.cli import app
 
@@ -38,7 +39,9 @@ def test_a_file_is_labelled_as_python_labels_it(toy_model: Path, recording: Path
     result = run("label", toy_model, recording, "--freeze")
     assert result.exit_code == 0
     events = [json.loads(line) for line in result.stdout.splitlines()]
-    assert events == [event.to_json() for event in Labeler.open(toy_model).push(STREAM)]
+    assert events == [
+        event.to_json() for event in Labeler.open(toy_model, learn="off").push(STREAM)
+    ]
     assert result.stderr == ""
 
 
@@ -52,7 +55,7 @@ def test_a_file_of_another_rate_is_resampled_to_its_end(toy_model: Path, tmp_pat
     stream = STREAM.repeat(2, axis=0)
     (tmp_path / "fast.csv").write_text(as_csv(stream))
     result = run("label", toy_model, tmp_path / "fast.csv", "--rate-hz", 50, "--freeze")
-    labeler = Labeler.open(toy_model, rate_hz=50)
+    labeler = Labeler.open(toy_model, rate_hz=50, learn="off")
     expected = labeler.push(stream) + labeler.finish()
     assert len(expected) == 23
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
@@ -66,15 +69,29 @@ def test_a_file_of_another_rate_is_resampled_to_its_end(toy_model: Path, tmp_pat
 
 def test_events_can_be_csv(toy_model: Path, recording: Path) -> None:
     lines = run("label", toy_model, recording, "--freeze", "--format", "csv").stdout.splitlines()
-    assert lines[0] == "t,cluster,name,distance,confidence,novel"
+    assert lines[0] == "t,cluster,name,distance,confidence,novel,skipped"
     assert len(lines) == 24
     assert lines[1].startswith("0.0,")
 
 
-def test_without_freeze_it_says_that_centroids_are_fixed(toy_model: Path, recording: Path) -> None:
-    result = run("label", toy_model, recording)
-    assert result.stderr == "this version labels with fixed centroids, as with --freeze\n"
-    assert result.stdout == run("label", toy_model, recording, "--freeze").stdout
+def test_it_learns_unless_told_not_to(toy_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(as_csv(1.2 * np.tile(STREAM, (20, 1))))
+    frozen = run("label", toy_model, path, "--freeze").stdout
+    assert frozen == run("label", toy_model, path, "--learn", "off").stdout
+    told = {frozen}
+    for mode in ("gated", "free"):
+        labelled = run("label", toy_model, path, "--learn", mode).stdout
+        assert labelled not in told
+        told.add(labelled)
+    assert run("label", toy_model, path).stdout in told - {frozen}
+    # What a state has learnt is used by --freeze too, and stays as it is.
+    state = tmp_path / "state"
+    run("label", toy_model, path, "--state", state)
+    learnt = run("state", "export", state).stdout
+    assert run("label", toy_model, path, "--state", state, "--freeze").stdout != frozen
+    fields = [json.loads(text)["fields"] for text in (learnt, run("state", "export", state).stdout)]
+    assert fields[0]["learner.centroids"] == fields[1]["learner.centroids"]
 
 
 def test_a_label_is_out_as_soon_as_its_window_is_whole(toy_model: Path) -> None:
@@ -95,16 +112,58 @@ def test_a_label_is_out_as_soon_as_its_window_is_whole(toy_model: Path) -> None:
         assert process.stdout.read() == ""
 
 
-def test_windows_with_missing_values_are_skipped_and_said(toy_model: Path, tmp_path: Path) -> None:
+def test_windows_that_cannot_be_labelled_say_why(toy_model: Path, tmp_path: Path) -> None:
     samples = STREAM[:200].copy()
     samples[60, 0] = np.nan
     samples[180, 0] = 3e38  # finite, and too large for the network
     (tmp_path / "gap.csv").write_text(as_csv(samples))
     result = run("label", toy_model, tmp_path / "gap.csv", "--freeze")
     assert result.exit_code == 0
-    assert [json.loads(line)["t"] for line in result.stdout.splitlines()] == [0, 3, 4, 5]
-    assert "skipped 3 of 7 windows: they hold NaN" in result.stderr
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    missing, large = "missing or infinite samples", "values too large for the model"
+    expected = [None, missing, missing, None, None, None, large]
+    assert [event.get("skipped") for event in events] == expected
+    assert [event["cluster"] is None for event in events] == [*map(bool, expected)]
+    assert result.stderr == "skipped 3 of 7 windows: their events say why\n"
     assert "nan" not in result.stdout.lower()
+    rows = run("label", toy_model, tmp_path / "gap.csv", "--freeze", "--format", "csv").stdout
+    assert rows.splitlines()[2] == f"1.0,,,,,,{missing}"
+
+
+def test_gaps_and_late_samples_are_said(toy_model: Path, tmp_path: Path) -> None:
+    t = np.arange(200) / 25
+    t[60:] += 9
+    t[90] = t[89]
+    text = as_csv(np.column_stack([STREAM[:200], t])).replace("az", "az,time", 1)
+    (tmp_path / "gap.csv").write_text(text)
+    result = run("label", toy_model, tmp_path / "gap.csv", "--freeze")
+    times = [json.loads(line)["t"] for line in result.stdout.splitlines()]
+    assert times == pytest.approx([0, 11.4, 12.4, 13.44, 14.44])
+    assert result.stderr == (
+        "cut the stream at 1 gaps between its time stamps\n"
+        "left out 1 samples whose time is that of one before, or earlier\n"
+    )
+
+
+def test_a_rate_is_taken_from_the_column_time(toy_model: Path, tmp_path: Path) -> None:
+    stream = STREAM.repeat(2, axis=0)
+    timed = np.column_stack([stream, np.arange(len(stream)) / 50])
+    (tmp_path / "fast.csv").write_text(as_csv(timed).replace("az", "az,time", 1))
+    (tmp_path / "untimed.csv").write_text(as_csv(stream))
+    by_stamps = run("label", toy_model, tmp_path / "fast.csv", "--freeze").stdout
+    told = run("label", toy_model, tmp_path / "untimed.csv", "--freeze", "--rate-hz", 50).stdout
+    assert by_stamps == told
+
+
+def test_a_new_label_has_to_last_as_long_as_is_said(toy_model: Path, recording: Path) -> None:
+    result = run("label", toy_model, recording, "--freeze", "--min-bout", 2.5)
+    expected = Labeler.open(toy_model, min_bout_s=2.5, learn="off").push(STREAM)
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        event.to_json() for event in expected
+    ]
+    assert "min_bout_s should be at least 0 s" in fails_with(
+        run("label", toy_model, recording, "--min-bout", -1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,8 +174,8 @@ def test_windows_with_missing_values_are_skipped_and_said(toy_model: Path, tmp_p
         ("ax,ay,az\n1,2,3\n4,five,6\n", "standard input, line 3: column ay holds 'five'"),
         ("ax,ay,az\n" + "1,2,3\n" * 49, "standard input: has 49 samples, one window needs 50"),
         (
-            "time,ax,ay,az\n" + "".join(f"{n / 100},1,2,3\n" for n in range(50)),
-            "the stream: its time stamps show 100 Hz, 25 Hz is expected",
+            "time,ax,ay,az\n" + "".join(f"{n * 40},1,2,3\n" for n in range(50)),
+            "the stream: its time stamps are 40 s apart, and 1 s without a sample are a gap",
         ),
     ],
 )
@@ -150,7 +209,8 @@ def test_a_closed_pipe_is_no_traceback(toy_model: Path, recording: Path) -> None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
-def test_ctrl_c_is_no_traceback(toy_model: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_stream_well(toy_model: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-P", "-m", "edgeclust", "label", str(toy_model), "-", "--freeze"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -160,9 +220,31 @@ def test_ctrl_c_is_no_traceback(toy_model: Path) -> None:
         process.stdin.write(as_csv(STREAM[:50]))
         process.stdin.flush()
         process.stdout.readline()  # it is running by now
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
-    assert "Traceback" not in said
+        process.send_signal(number)
+        out, said = process.communicate(timeout=20)
+    assert (process.returncode, out, said) == (0, "", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_a_file_is_followed_as_it_grows(toy_model: Path, tmp_path: Path) -> None:
+    path, text = tmp_path / "live.csv", as_csv(STREAM[:75])
+    half = text.index("\n", len(text) * 3 // 4) - 3  # in the midst of a line
+    path.write_text(text[:half])
+    command = [sys.executable, "-P", "-m", "edgeclust", "label", str(toy_model), str(path)]
+    with subprocess.Popen(
+        [*command, "--freeze", "--follow"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["t"] == 0.0
+        with path.open("a") as file:
+            file.write(text[half:])
+        event = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert event == Labeler.open(toy_model).push(STREAM[:75])[1].to_json()
+    assert process.returncode == 0
+    said = fails_with(run("label", toy_model, "-", "--freeze", "--follow"))
+    assert said == "error: --follow is for a file: standard input is waited for anyway"
 
 
 def test_inspect_says_what_the_file_holds(toy_model: Path) -> None:
@@ -269,3 +351,7 @@ def test_a_command_without_its_extra_says_what_to_install(extra: str, masked: li
     assert result.returncode == 1
     assert f"pip install 'edgeclust[{extra}]'" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"edgeclust {edgeclust.__version__}\n"

@@ -106,7 +106,7 @@ def check_backends_agree(path: Path, model: TrainedModel) -> None:
 def write_model(path: Path, model: TrainedModel) -> onnx.ModelProto:
     """Write a model unchecked."""
     proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
-    metadata = describe(model, training={}, versions={})
+    metadata = describe(model, 1.0, training={}, versions={})
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     path.write_bytes(proto.SerializeToString())
     return proto
@@ -211,7 +211,7 @@ def test_an_aligned_model_labels_a_tilted_stream_as_an_upright_one(tmp_path: Pat
     fixed = replace(model, alignment=None)
     path = export(fixed, tmp_path / "fixed.onnx", upright)
     near, far = (
-        [event.distance for event in Labeler.open(path).push(samples.T)]
+        [event.distance or 0.0 for event in Labeler.open(path).push(samples.T)]
         for samples in (stream, tilted)
     )
     assert not np.allclose(near, far, rtol=0.1)  # what the alignment is for

@@ -83,11 +83,12 @@ def test_the_labeler_labels_images_as_the_trained_model(model: TrainedModel, pat
         assert [event.t for event in events] == [*range(len(IMAGES))]
 
 
-def test_images_that_hold_nan_get_no_event(path: Path) -> None:
+def test_images_that_hold_nan_get_no_label(path: Path) -> None:
     images = IMAGES[:3].astype(np.float32) / 255
     images[1, 0, 0, 0] = np.nan
     labeler = Labeler.open(path)
-    assert [event.t for event in labeler.label_images(images)] == [0, 2]
+    reasons = [event.skipped for event in labeler.label_images(images)]
+    assert reasons == [None, "missing or infinite samples", None]
     assert (labeler.n_windows, labeler.n_skipped) == (3, 1)
     with pytest.raises(DataError, match=r"NaN or infinity in window 1"):
         labeler.predict(images)
@@ -117,7 +118,7 @@ def test_an_npy_file_is_labelled_image_by_image(path: Path, tmp_path: Path) -> N
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert events == [event.to_json() for event in Labeler.open(path).label_images(IMAGES)]
     lines = run("label", path, tmp_path / "images.npy", "--freeze", "--format", "csv").stdout
-    assert lines.splitlines()[0] == "t,cluster,name,distance,confidence,novel"
+    assert lines.splitlines()[0] == "t,cluster,name,distance,confidence,novel,skipped"
 
 
 def test_what_cannot_be_labelled_ends_with_one_line(path: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def trained(dataset: Dataset, encoder: str = "auto", epochs: int = 3) -> Trained
 
 def graph_of(model: TrainedModel) -> onnx.ModelProto:
     proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
-    metadata = describe(model, training={"acc": 0.5}, versions={}).to_json()
+    metadata = describe(model, 1.0, training={"acc": 0.5}, versions={}).to_json()
     onnx.helper.set_model_props(proto, {PROPERTY: metadata})
     return proto
 
@@ -73,7 +73,7 @@ def test_the_exported_file_is_smaller_labels_alike_and_says_the_same(
     assert report.parity.same_label >= 0.995
     assert report.to_json()["int8"]["speedup"] == 2.0
     opened = OnnxEncoder(out)
-    expected = describe(model, training={"acc": 0.5}, versions={})
+    expected = describe(model, opened.metadata.temperature, training={"acc": 0.5}, versions={})
     assert opened.metadata.to_json() == expected.to_json()
     windows = toy_dataset.gather(np.arange(len(toy_dataset)))
     np.testing.assert_allclose(NumpyEncoder(out).embed(windows), opened.embed(windows), atol=0.1)

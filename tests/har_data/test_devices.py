@@ -12,6 +12,7 @@ from edgeclust.har_data import open_dataset, read_recordings_folder
 from edgeclust.har_data.devices import read_device
 
 from command import fails_with, run
+from gt3x_files import plain_second, write_gt3x
 
 START = np.datetime64("2026-01-01T00:00:00", "us")
 
@@ -127,7 +128,7 @@ def test_non_wear_is_a_column_and_calibration_is_told_and_not_applied(tmp_path: 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("day.gt3x", b"PK", "no longer reads ActiGraph's files: export raw CSV from"),
+        ("day.gt3x", None, "day.gt3x: is not there"),
         ("day.cwa", None, "day.cwa: is not there"),
         ("day.bin", b"-" * 2000, "day.bin: is no GENEActiv file, its header has no calibration"),
     ],
@@ -139,9 +140,6 @@ def test_other_files_are_refused(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         read_device(tmp_path / name)
-    if name == "day.gt3x":  # not sent to data convert, which would refuse it
-        with pytest.raises(DataError, match=message):
-            open_dataset(tmp_path / name)
     assert message in fails_with(run("data", "convert", tmp_path / name, tmp_path / "out"))
 
 
@@ -150,6 +148,32 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "day.cwa").write_bytes(b"-" * 4096)
     with pytest.raises(DataError, match=r"day.cwa: could not be read as a device's file"):
         read_device(tmp_path / "day.cwa")
+
+
+def test_gt3x_goes_the_way_of_the_others_its_gaps_cut_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("skdh")
+    samples = np.tile(np.arange(30)[:, None], 3)
+    records = [plain_second(second, samples) for second in (*range(100, 110), *range(170, 172))]
+    write_gt3x(tmp_path / "day.gt3x", b"".join(records))
+    data = read_device(tmp_path / "day.gt3x")
+    assert (data.card.name, data.card.rate_hz, data.calibration) == ("day", 30.0, None)
+    assert list(map(str, data.card.channels)) == ["acc_x (g)", "acc_y (g)", "acc_z (g)"]
+    assert [(r.start_s, r.signal.shape[1], r.labels) for r in data.recordings] == [
+        (100, 300, None),
+        (170, 60, None),
+    ]
+    assert "repaired: 1 gaps cut" in caplog.text
+    assert data.columns == [{}, {}]
+    shown = run("data", "convert", tmp_path / "day.gt3x", tmp_path / "mine")
+    assert "repaired: 1 gaps cut" in shown.stderr
+    times = pd.read_csv(tmp_path / "mine" / "0001.csv")["time"]  # the clock of the device
+    assert times[:2].to_list() == [170, 170.033333]
+    for mine, own in zip(
+        read_recordings_folder(tmp_path / "mine")[1], data.recordings, strict=True
+    ):
+        np.testing.assert_array_equal(mine.signal, own.signal)
 
 
 def test_the_extra_is_named_where_it_is_missing(

@@ -178,6 +178,19 @@ def test_what_is_prepared_is_used_by_itself(folder: Path, reads: list[str]) -> N
     assert dataset.n_skipped == plain.n_skipped > 0
 
 
+def test_it_is_said_once_that_what_is_prepared_is_used_and_that_columns_are_unknown(
+    folder: Path,
+) -> None:
+    index = folder / "recordings.csv"
+    index.write_text(index.read_text().replace("subject", "who"))
+    plain = run("data", "show", folder)
+    prepared = run("data", "prepare", folder, "--jobs", 1)
+    again = run("data", "show", folder)
+    assert "used as prepared" not in plain.stderr + prepared.stderr
+    assert again.stderr.count("used as prepared, from ") == 1
+    assert (plain.stderr + prepared.stderr + again.stderr).count("does not know who") == 1
+
+
 def test_what_is_prepared_cannot_be_written_to(folder: Path) -> None:
     _, recordings = open_prepared(prepare(folder))
     with pytest.raises(ValueError, match="read-only"):
@@ -444,7 +457,8 @@ def test_a_published_set_is_prepared_from_its_archive(
     assert find_prepared(TOY, archive) is None
     archive.unlink()
     with pytest.raises(
-        DataError, match=r"toy.zip: has neither set/run\*.txt nor toy.zip of 'toy-s"
+        DataError,
+        match=r"toy.zip: has neither set/run\*.txt nor toy.zip of 'toy-s.* used beside them alone",
     ):
         find_prepared(TOY, archive)
 

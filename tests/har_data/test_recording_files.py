@@ -56,7 +56,7 @@ def recordings_of_any_kind(draw: st.DrawFn) -> tuple[Card, list[Recording]]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(content=recordings_of_any_kind())
 def test_every_kind_of_file_reads_back_to_the_bit(
     kind: str, content: tuple[Card, list[Recording]], tmp_path_factory: pytest.TempPathFactory

@@ -188,9 +188,7 @@ def test_an_empty_cell_of_a_single_channel_is_missing(folder: Path, end: str) ->
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @given(widths=st.lists(st.integers(0, 5), max_size=5), quoted=st.booleans())
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_line_of_another_width_is_never_read(
     folder: Path, end: str, widths: list[int], quoted: bool
 ) -> None:

@@ -1,6 +1,7 @@
 """The criterion prefers clusters that are tight, shared by all, and last."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_clusters_found_again_by_the_others_agree_whatever_their_numbers() -> No
     assert agreement(labels, [], 3) == 0
 
 
-def test_windows_follow_each_other_within_a_session() -> None:
+def test_windows_follow_each_other_within_a_recording() -> None:
     recordings = toy_recordings(n_subjects=2, seconds=4)
     dataset = WindowedDataset(TOY_CARD, recordings)
     first, second = dataset.followers.T
@@ -73,5 +74,7 @@ def test_windows_follow_each_other_within_a_session() -> None:
     source = np.array([f"{r.subject}/{r.session}" for r in recordings])[dataset.recording_indices]
     np.testing.assert_array_equal(source[first], source[second])
     assert len(first) == len(dataset) - len(set(source))
+    as_one = [replace(recording, session="1") for recording in recordings]  # cut at gaps
+    np.testing.assert_array_equal(WindowedDataset(TOY_CARD, as_one).followers, dataset.followers)
     some = dataset.select(np.arange(0, len(dataset), 2))
     assert len(some.followers) == len(some) - len(set(source))

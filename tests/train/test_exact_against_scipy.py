@@ -60,7 +60,7 @@ def check(cost: NDArray[np.float64], log_prior: NDArray[np.float64] | None, weig
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(tables(), st.sampled_from([0.0, 0.1, 1.0, 2.5, 1e6]))
 def test_equals_the_linear_assignment_on_any_table(
     cost: NDArray[np.float64], weight: float
@@ -68,7 +68,7 @@ def test_equals_the_linear_assignment_on_any_table(
     check(cost, None, weight)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_equals_the_linear_assignment_under_a_prior(data: st.DataObject) -> None:
     cost = data.draw(tables())

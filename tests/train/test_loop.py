@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import mutual_info_score
 
 from edgeclust import Channel, ConfigError, Recording, WindowedDataset
-from edgeclust.train import EpochReport, TrainConfig, evaluate, loop, train
+from edgeclust.train import EpochReport, TrainConfig, evaluate, train
 from edgeclust.train.batches import n_batches
+from edgeclust.train.trainer import Trainer
 
 from toy import TOY_CARD, toy_recordings
 
@@ -89,9 +90,36 @@ def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
         assert set(by_epoch[after]) == set(best[: len(by_epoch[after])])
     final = by_epoch[8]
     assert result.reports[-1].restart == min(final, key=final.__getitem__)
-    assert len(result.reports) == 8
-    assert min(result.criteria) == result.reports[-1].criterion
-    assert planned == {(5 * 4 + 3 * 2 + 2 * 2) * n_batches(len(toy_dataset), 8)}
+    assert [report.voted for report in result.reports] == 8 * [False] + 2 * [True]
+    assert min(result.criteria) == result.reports[7].criterion
+    assert planned == {(5 * 4 + 3 * 2 + 2 * 2 + 2) * n_batches(len(toy_dataset), 8)}
+
+
+def test_the_best_restart_follows_the_vote_of_all(
+    toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voted = np.arange(len(toy_dataset)) % 3  # nothing that an encoder would find by itself
+    config = replace(QUICK, epochs=4, restarts=2)
+    monkeypatch.setattr("edgeclust.train.loop.vote", lambda posteriors, first: voted)
+    seen: list[NDArray[np.intp]] = []
+    step = Trainer.step
+
+    def watched(
+        self: Trainer, blocks: list[NDArray[np.intp]], labels: NDArray[np.intp] | None = None
+    ) -> tuple[float, float]:
+        if labels is not None:
+            seen.append(labels)
+        return step(self, blocks, labels)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    result = train(toy_dataset, config)
+    assert len(seen) == n_batches(len(toy_dataset), 32)
+    assert all(labels is voted for labels in seen)
+    assert result.reports[-1].voted
+    # A vote that would leave a cluster empty is not followed, and one restart has none to ask.
+    monkeypatch.setattr("edgeclust.train.loop.vote", lambda posteriors, first: voted % 2)
+    assert not train(toy_dataset, config).reports[-1].voted
+    assert not train(toy_dataset, replace(config, restarts=1)).reports[-1].voted
 
 
 def test_the_restart_is_kept_whose_labels_the_others_find_again(
@@ -150,7 +178,7 @@ def test_of_many_clusters_none_stays_empty(
     result = train(toy_dataset, config)
     assert result.reports[-1].metrics["clusters_used"] == 20
     # A fixed sigma is the user's word on how many there are, so nothing is moved.
-    monkeypatch.setattr(loop.Trainer, "reseat", None)
+    monkeypatch.setattr(Trainer, "reseat", None)
     assert train(toy_dataset, replace(config, sigma=1e-3)).reports[-1].metrics["clusters_used"] < 20
     with pytest.raises(TypeError):
         train(toy_dataset, config)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeclust import ArrayDataset, Recording
+from edgeclust import ArrayDataset, Channel, Recording
 from edgeclust.har_data import READERS, open_dataset, write_recordings_folder
 from edgeclust.har_data.source import WholeSet
 
@@ -259,7 +259,22 @@ def test_a_run_of_some_channels_at_another_rate_is_scored_and_exported_as_it_was
     assert run("export", out).exit_code == 0
     shown = json.loads(run("data", "show", folder, *options, "--json").stdout)
     assert (shown["rate_hz"], shown["window"]) == (12.5, TOY_CARD.window // 2)
+    message = fails_with(run("evaluate", out, folder))
+    assert (
+        "rate_hz 12.5, 'toy' has 25.0: edgeclust data convert DATA FOLDER --rate-hz 12.5" in message
+    )
     assert "no channel mag in 'toy'" in fails_with(run("data", "show", folder, "--channels", "mag"))
+
+
+def test_a_training_says_that_units_are_doubtful(tmp_path: Path) -> None:
+    still = np.random.default_rng(0).normal(0, 0.05, (3, 500)).astype(np.float32)
+    still[2] += 9.81  # in m/s²
+    channels = tuple(Channel(f"a{axis}", "g") for axis in "xyz")
+    card = replace(TOY_CARD, channels=channels)
+    recordings = [Recording(still, subject, "1") for subject in "12"]
+    write_recordings_folder(card, recordings, tmp_path / "data")
+    shown = run("train", tmp_path / "data", "--out", tmp_path / "run", *QUICK)
+    assert "doubtful: ax, ay, az: 9.81 g at rest, 1 g is expected" in shown.stderr
 
 
 def test_data_are_listed_and_shown() -> None:

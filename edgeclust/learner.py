@@ -1,0 +1,203 @@
+"""Centroids that follow the wearer: what a device learns from its stream, without labels.
+
+A stream is not i.i.d.: it lies in bed for hours. Balancing its last windows would spread one
+activity over all clusters, and a running mean would follow it. So the learner does not balance
+windows but *places*: it keeps up to 64 spots of the embedding, each the mean of the windows that
+came near it. Hours of one activity fill a few of them, and leave the others as they were.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.assignment import assign
+from edgeclust.clusters import Clusters
+from edgeclust.errors import ConfigError, DataError
+
+MODES = {"gated": (0.1, 3.0), "free": (0.5, 0.5)}
+"""Each mode's weight of the count penalty, and the visits that the exported place counts for."""
+
+N_PLACES = 64
+"""Places that are remembered; a new one takes that which was not visited for longest."""
+
+RADIUS = 0.06
+"""Squared distance within which a window visits a place, over the centroids' mean one."""
+
+MEMORY = 16
+"""Windows that a place is the mean of, about, at most."""
+
+MOST_WEIGHT = 4
+"""Visits that a place counts for in the mean of its cluster, at most."""
+
+EVERY = 8
+"""Admissions from one update of the centroids to the next."""
+
+RATE = 0.3
+"""Part of the way to where the places say it is that a centroid goes in one update."""
+
+_MOST_VISITS = 2**32 - 1
+
+
+class CentroidLearner:
+    """Move centroids to where the windows of a stream lie, in fixed memory.
+
+    A window visits the place it is near, or opens one. A place that was visited twice counts: now,
+    at the third and fourth visit, and whenever its visits have doubled, it is admitted. Every 8
+    admissions the places are assigned to the clusters with the hard regularisation of training,
+    at a fraction of its price; each centroid then goes part of the way to the mean of its places,
+    shrunk towards where it was exported, and never further from there than `max_shift`. The same
+    windows in the same order give the same centroids, and cluster k stays cluster k.
+
+    Parameters
+    ----------
+    clusters : Clusters
+        As exported. Not modified.
+    mode : str
+        ``gated`` for everybody. ``free`` pays more of the count penalty and trusts the places
+        more: it gains more for people of varied activity, and spreads a single activity over
+        several clusters for others.
+    max_shift : float
+        How far a centroid may go from where it was exported, as a share of the distance to the
+        nearest other one there. Below 0.5 no centroid can come to where another one was nearest.
+
+    Attributes
+    ----------
+    clusters : Clusters
+        With today's centroids, float32; another object after each update.
+
+    Raises
+    ------
+    ConfigError
+        If the mode is unknown, or `max_shift` is not from 0 to 0.5.
+
+    Examples
+    --------
+    The wearer's second activity lies at 9, where the training's lay at 10.
+
+    >>> import numpy as np
+    >>> from edgeclust import Clusters
+    >>> from edgeclust.learner import CentroidLearner
+    >>> clusters = Clusters(np.float32([[0], [10]]), sigma=20.0, log_prior=np.log([0.5, 0.5]))
+    >>> learner = CentroidLearner(clusters)
+    >>> for value in [0, 9] * 100:
+    ...     embedding = np.float32([value])
+    ...     learner.update(embedding)
+    >>> learner.clusters.centroids.ravel().round(1).tolist()
+    [0.0, 9.6]
+    """
+
+    def __init__(self, clusters: Clusters, mode: str = "gated", *, max_shift: float = 0.5) -> None:
+        if mode not in MODES:
+            raise ConfigError(f"unknown mode {mode!r} of learning: known are {', '.join(MODES)}")
+        if not 0 <= max_shift <= 0.5:
+            raise ConfigError(f"max_shift should be from 0 to 0.5, got {max_shift}")
+        self._weight, self._trust = MODES[mode]
+        self._exported = replace(clusters, centroids=clusters.centroids.astype(np.float32))
+        between = clusters.squared_distances(self._exported.centroids)
+        self._radius = RADIUS * float(between.mean())
+        np.fill_diagonal(between, np.inf)
+        nearest = np.sqrt(between.min(axis=1, keepdims=True))
+        nearest[np.isinf(nearest)] = 0  # of one cluster there is nothing to learn
+        self._most = np.maximum(max_shift * nearest, np.finfo(np.float32).tiny)
+        self.reset()
+
+    def reset(self) -> None:
+        """Go back to the exported centroids, and forget all places."""
+        self.clusters = self._exported
+        self._places = np.zeros((N_PLACES, self._exported.centroids.shape[1]), np.float32)
+        self._visits = np.zeros(N_PLACES, np.uint32)
+        self._visited = np.zeros(N_PLACES, np.uint64)  # when last
+        self._time = 0
+        self._n_admitted = 0
+
+    def update(self, embedding: NDArray[np.float32]) -> None:
+        """Learn from the next window of the stream, once it has its label.
+
+        Parameters
+        ----------
+        embedding : float32 array of shape (n_features,)
+            Finite. Not modified.
+        """
+        if self._visit(embedding.astype(np.float64)):
+            self._n_admitted += 1
+            if self._n_admitted % EVERY == 0:
+                self._move()
+
+    def fields(self) -> dict[str, NDArray[Any]]:
+        """Return all that it learnt, as copies; the shapes follow from those of the centroids."""
+        return {
+            "centroids": self.clusters.centroids.astype("<f4"),
+            "places": self._places.astype("<f4"),
+            "visits": self._visits.astype("<u4"),
+            "visited": self._visited.astype("<u8"),
+            "time": np.array([self._time, self._n_admitted], "<u8"),
+        }
+
+    def restore(self, fields: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `fields` returned, and go on as if nothing had happened.
+
+        Parameters
+        ----------
+        fields : mapping of str to array
+            Not modified.
+
+        Raises
+        ------
+        DataError
+            If a shape is another, a value is not finite, a centroid is further from where it was
+            exported than it may go, or a place was visited later than the last window.
+        """
+        for name, here in self.fields().items():
+            if fields[name].shape != here.shape or not np.isfinite(fields[name]).all():
+                raise DataError(
+                    f"{name} of the learner should be finite numbers of shape {here.shape}, "
+                    f"got shape {fields[name].shape}"
+                )
+        centroids = fields["centroids"].astype(np.float32)
+        moved = np.linalg.norm(centroids.astype(np.float64) - self._exported.centroids, axis=1)
+        if (moved > self._most[:, 0] * (1 + 1e-4) + 1e-6).any():  # rounded to float32 since
+            raise DataError("centroids of the learner are further from the exported than they go")
+        time, n_admitted = fields["time"].tolist()
+        if (fields["visited"] > time).any() or n_admitted > time:
+            raise DataError(f"the learner's places were visited after its last window, {time}")
+        self.clusters = replace(self._exported, centroids=centroids)
+        self._places = fields["places"].astype(np.float32)
+        self._visits = fields["visits"].astype(np.uint32)
+        self._visited = fields["visited"].astype(np.uint64)
+        self._time, self._n_admitted = time, n_admitted
+
+    def _visit(self, embedding: NDArray[np.float64]) -> bool:
+        """Note that a window came by; return whether the place is admitted for it."""
+        self._time += 1
+        away = self._places - embedding
+        squared = np.einsum("pf,pf->p", away, away)
+        squared[self._visits == 0] = np.inf
+        place = int(squared.argmin())
+        if not squared[place] <= self._radius:
+            place = int(self._visited.argmin())
+            self._places[place] = embedding
+            self._visits[place] = 0
+        visits = min(int(self._visits[place]) + 1, _MOST_VISITS)
+        self._visits[place], self._visited[place] = visits, self._time
+        self._places[place] += (embedding - self._places[place]) / min(visits, MEMORY)
+        return visits in (2, 3) or (visits >= 4 and visits & (visits - 1) == 0)
+
+    def _move(self) -> None:
+        """Assign the places that count, and move each centroid towards the mean of its own."""
+        known = self._visits >= 2
+        weights = np.minimum(self._visits[known], MOST_WEIGHT).astype(np.float64)
+        places, start = self._places[known], self._exported.centroids.astype(np.float64)
+        cost = self.clusters.cost(self.clusters.squared_distances(places))
+        labels = assign(cost, weight=self._weight)
+        total = np.bincount(labels, weights, minlength=len(start))[:, None]
+        shift = np.zeros_like(start)
+        np.add.at(shift, labels, weights[:, None] * (places - start[labels]))
+        shift /= total + self._trust
+        before = self.clusters.centroids - start
+        shift = before + RATE * (shift - before)
+        length = np.sqrt((shift * shift).sum(axis=1, keepdims=True))
+        shift *= self._most / np.maximum(length, self._most)
+        self.clusters = replace(self._exported, centroids=(start + shift).astype(np.float32))

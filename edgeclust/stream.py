@@ -1,0 +1,255 @@
+"""Cut a live stream into windows: any chunks, any rate, with gaps, holes and imperfect stamps."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeclust.errors import DataError
+from edgeclust.resampling import MOST_CHANGE, StreamResampler, rate_ratio
+from edgeclust.samples import RATE_TOLERANCE
+from edgeclust.stamps import MOST_GAP_S, StampOrder, find_rate
+from edgeclust.windows import WindowCutter
+
+MOST_GAP_STEPS = 3
+"""Steps of a slow stream that are no gap, however long."""
+
+ENOUGH = 0.9
+"""Part of a window that the first stamps have to span before they tell a rate."""
+
+MISSING = "missing or infinite samples"
+UNEVEN = "time stamps more than a tenth off"
+
+
+@dataclass(frozen=True)
+class StreamWindow:
+    """A window of a stream.
+
+    Parameters
+    ----------
+    t : float
+        Seconds of its first sample.
+    samples : float32 array of shape (n_channels, window)
+        At the model's rate.
+    starts_segment : bool
+        Whether nothing came before it, or a gap.
+    fault : str or None
+        Why it cannot be labelled; None where it can.
+    """
+
+    t: float
+    samples: NDArray[np.float32]
+    starts_segment: bool
+    fault: str | None
+
+
+class WindowStream:
+    """Cut a stream into windows at the model's rate as its samples arrive, in fixed memory.
+
+    However the samples are chunked, the windows are the same to the last bit.
+
+    Parameters
+    ----------
+    channels : sequence of str
+        Names of the channels of a sample.
+    rate_hz : float
+        The model's rate, which the windows have.
+    window, stride : int
+        Length of a window and the step between two, in samples of that rate.
+    told_hz : float, optional
+        Rate of the stream. Left out: what its stamps show, or the model's where it has none.
+
+    Attributes
+    ----------
+    n_gaps, n_late : int
+        As `StampOrder` counts them.
+
+    Raises
+    ------
+    DataError
+        If the rate is out of range.
+
+    Notes
+    -----
+    Samples are taken to be evenly spaced; stamps say at which rate, where a segment ends, and
+    whether a window holds what it should: the stamps of its first and last sample have to be as
+    far apart as expected, to a tenth and a step. So jitter and clocks that drift do no harm, and
+    a window that lacks a tenth of its samples is faulty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.stream import WindowStream
+    >>> stream = WindowStream(["ax"], rate_hz=10.0, window=4, stride=2)
+    >>> t = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 7.0, 7.1, 7.2, 7.3])
+    >>> [(window.t, window.starts_segment) for window in stream.push(np.ones((9, 1)), t)]
+    [(0.0, True), (7.0, True)]
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[str],
+        rate_hz: float,
+        window: int,
+        stride: int,
+        told_hz: float | None = None,
+    ) -> None:
+        self._channels = channels
+        self._model_hz = rate_hz
+        self._window, self._stride = window, stride
+        self._told_hz = told_hz
+        self._rate_hz: float | None = None  # of the stream; None until it is known
+        expected_hz = rate_hz if told_hz is None else told_hz
+        rate_ratio(expected_hz, rate_hz)
+        self._order = StampOrder(max(MOST_GAP_S, MOST_GAP_STEPS / expected_hz))
+        self._stamped: bool | None = None
+        self._n_samples = 0
+        self._pending: list[tuple[NDArray[np.float32], NDArray[np.float64]]] = []
+        self._restart()
+
+    @property
+    def n_gaps(self) -> int:
+        """Segments after the first."""
+        return max(0, self._order.n_gaps)
+
+    @property
+    def n_late(self) -> int:
+        """Samples left out, for their stamp is that of one before or earlier."""
+        return self._order.n_late
+
+    def push(
+        self, samples: NDArray[np.floating[Any]], t: NDArray[np.float64] | None = None
+    ) -> list[StreamWindow]:
+        """Take the next samples and return the windows they complete.
+
+        Parameters
+        ----------
+        samples : float array of shape (n_samples, n_channels)
+            Any number of samples. Not modified.
+        t : float64 array of shape (n_samples,), optional
+            Seconds of each sample, given with every call or with none.
+
+        Returns
+        -------
+        windows : list of StreamWindow
+            In the order they came.
+
+        Raises
+        ------
+        DataError
+            If a shape is wrong, `t` comes with some calls only or is not finite, or the stamps
+            show no rate or another than was told.
+        """
+        with np.errstate(over="ignore"):  # infinity, which a window does not survive
+            samples = np.asarray(samples, dtype=np.float32)
+        if samples.ndim != 2 or samples.shape[1] != len(self._channels):
+            raise DataError(
+                f"samples should have shape (n_samples, {len(self._channels)}) for the channels "
+                f"{', '.join(self._channels)}, got shape {samples.shape}"
+            )
+        if t is not None and np.shape(t) != (len(samples),):
+            raise DataError(f"t should have shape ({len(samples)},), got {np.shape(t)}")
+        if not len(samples):
+            return []
+        if self._stamped is not None and self._stamped != (t is not None):
+            raise DataError("t should be given with every call of push or with none")
+        self._stamped = t is not None
+        if t is None:
+            return [*self._count(samples)]
+        t = np.asarray(t, dtype=np.float64)
+        going_on, *others = self._order.take(t)
+        windows = [*self._take(samples[going_on], t[going_on])]
+        for segment in others:
+            windows += self.finish()
+            windows += self._take(samples[segment], t[segment])
+        return windows
+
+    def finish(self) -> list[StreamWindow]:
+        """End the segment under way; return what the resampler's filter held back of it.
+
+        Returns
+        -------
+        windows : list of StreamWindow
+            None where the stream is not resampled. What is pushed next starts another segment.
+        """
+        windows: list[StreamWindow] = []
+        if self._resample is not None:
+            filtered, lines = self._resample
+            windows += self._cut(filtered.finish(), lines.finish())
+        self._restart()
+        return windows
+
+    def _restart(self) -> None:
+        """Start a segment: nothing that came before counts."""
+        self._pending = []
+        self._starts = True
+        self._resample: tuple[StreamResampler, StreamResampler] | None = None
+        if self._rate_hz is not None and self._rate_hz != self._model_hz:
+            rates = self._rate_hz, self._model_hz
+            self._resample = (
+                StreamResampler(len(self._channels), *rates),
+                StreamResampler(1, *rates, interpolate=True),
+            )
+        self._samples = WindowCutter(len(self._channels), self._window, self._stride)
+        # Time stamps are cut alike; float32 could not tell samples apart after a few days.
+        self._stamps = WindowCutter(1, self._window, self._stride, dtype=np.float64)
+
+    def _count(self, samples: NDArray[np.float32]) -> Iterator[StreamWindow]:
+        """Take samples without stamps."""
+        if self._rate_hz is None:
+            self._rate_hz = self._model_hz if self._told_hz is None else self._told_hz
+            self._restart()
+        stamps = np.arange(self._n_samples, self._n_samples + len(samples)) / self._rate_hz
+        self._n_samples += len(samples)
+        return self._take(samples, stamps)
+
+    def _take(
+        self, samples: NDArray[np.float32], stamps: NDArray[np.float64]
+    ) -> Iterator[StreamWindow]:
+        """Take samples of the segment under way, each with its stamp."""
+        if self._rate_hz is None:
+            self._pending.append((samples, stamps))
+            samples, stamps = map(np.concatenate, zip(*self._pending, strict=True))
+            n_first = self._n_enough(stamps)
+            if n_first is None:
+                self._pending = [(samples, stamps)]
+                return
+            self._rate_hz = find_rate(stamps[:n_first], self._told_hz, self._model_hz)
+            self._restart()
+        if self._resample is None:
+            yield from self._cut(samples, stamps[:, None])
+        else:
+            filtered, lines = self._resample
+            yield from self._cut(filtered.push(samples), lines.push(stamps[:, None]))
+
+    def _n_enough(self, stamps: NDArray[np.float64]) -> int | None:
+        """Return how many stamps tell the rate; None while there are too few."""
+        # More than this in a window's time is a rate that is refused.
+        most = MOST_CHANGE * self._window + 1
+        span = ENOUGH * (self._window - 1) / self._model_hz
+        far = np.flatnonzero(stamps[1:most] - stamps[:1] >= span)
+        if len(far):
+            return int(far[0]) + 2
+        return most if len(stamps) >= most else None
+
+    def _cut(
+        self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64]
+    ) -> Iterator[StreamWindow]:
+        """Cut samples that have the model's rate."""
+        with np.errstate(over="ignore"):  # as above
+            windows = self._samples.push(samples.astype(np.float32, copy=False))
+        for (_, window), (_, own) in zip(windows, self._stamps.push(stamps), strict=True):
+            yield StreamWindow(float(own[0, 0]), window, self._starts, self._fault(window, own[0]))
+            self._starts = False
+
+    def _fault(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> str | None:
+        """Return why a window cannot be labelled."""
+        if not np.isfinite(window).all():
+            return MISSING
+        expected = (self._window - 1) / self._model_hz
+        tolerance = RATE_TOLERANCE * expected + 1 / self._model_hz
+        if self._stamped and abs(stamps[-1] - stamps[0] - expected) > tolerance:
+            return UNEVEN
+        return None

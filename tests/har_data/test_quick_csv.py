@@ -1,0 +1,85 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeclust.har_data import named_columns, recording_csv, text_tables
+from edgeclust.har_data.members import Members
+from edgeclust.har_data.named_columns import read_columns
+from edgeclust.har_data.quick_csv import NAME, NUMBER, STAMP, WHOLE, read_quickly
+from edgeclust.har_data.recording_csv import read_csv
+from edgeclust.har_data.text_tables import read_numbers
+
+RNG = np.random.default_rng(0)
+
+
+def slowly(*args: object, **options: object) -> None:
+    """Stand in for the quick reader where all is unusual."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell"),
+    [
+        (NUMBER, "nan(1)"),
+        (NUMBER, "1_0"),
+        (NUMBER, "1,5"),
+        (NUMBER, "x"),
+        (WHOLE, "1.5"),
+        (WHOLE, "0x10"),
+        (STAMP, "2019-01-12 00:00:00Z"),
+        (STAMP, "12.01.2019"),
+    ],
+)
+def test_a_cell_that_is_other_than_expected_is_left_to_others(kind: object, cell: str) -> None:
+    assert read_quickly(io.BytesIO(f"{cell}\t1\n".encode()), {0: kind}, 2, "\t") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "1,2\n3\n", "1,2\n3,4,\n", "1,2\n \n", '1,"2\n', "1,\xe4\n"]
+)
+def test_a_line_that_is_other_than_expected_is_left_to_others(text: str) -> None:
+    assert read_quickly(io.BytesIO(text.encode()), {0: NUMBER}, 2) is None
+
+
+def test_missing_numbers_are_read_and_names_are_never_missing() -> None:
+    table = io.BytesIO(b"1,a\n,nan\nnan,\nNaN,a\n")
+    numbers, names = read_quickly(table, {0: NUMBER, 1: NAME}, 2) or []
+    assert numbers.to_pylist() == [1, None, None, None]
+    assert names.to_pylist() == ["a", "nan", "", "a"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("first", [0, 1_700_000_000_000_000_000, "0.0"])
+def test_quick_and_slow_agree_on_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, first: object
+) -> None:
+    values = RNG.normal(0, 3, (50, 2)).round(6)
+    lines = [f"{first},{a},{b},{'rest' if a > 0 else ''},more" for a, b in values]
+    lines[7:9] = [f"{first},,nan,walk,", ""]
+    path = tmp_path / "a.csv"
+    path.write_bytes(("\ufeff time ,x,y,label,other" + end + end.join(lines) + end).encode())
+    quick, _ = read_csv(path, ["y", "x"])
+    monkeypatch.setattr(recording_csv, "read_quickly", slowly)
+    slow, _ = read_csv(path, ["y", "x"])
+    assert quick["time"].dtype == slow["time"].dtype
+    for name in ("time", "x", "y"):
+        np.testing.assert_allclose(quick[name], slow[name], rtol=1e-15)
+    quick_labels, slow_labels = (t["label"].astype(object).fillna("") for t in (quick, slow))
+    assert quick_labels.to_list() == slow_labels.to_list()
+
+
+def test_quick_and_slow_agree_on_published_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = "\n".join(" ".join(map(str, row)) for row in RNG.normal(size=(9, 3)).round(5))
+    stamped = "t,x,who\n" + "".join(f"2019-01-12 00:00:00.{n}20,{n},u{n % 2}\n" for n in range(9))
+    files = {"a.txt": numbers.replace("0.", "NaN 0.", 1)[4:].encode(), "b.csv": stamped.encode()}
+    members = Members("here", [*files], lambda name: io.BytesIO(files[name]))
+    plain = read_numbers(members, "a.txt", 3)
+    columns = read_columns(members, "b.csv", ["x"], ["who"], stamps=["t"])
+    for module in (text_tables, named_columns):
+        monkeypatch.setattr(module, "read_quickly", slowly)
+    np.testing.assert_allclose(plain, read_numbers(members, "a.txt", 3), rtol=1e-15)
+    slow = read_columns(members, "b.csv", ["x"], ["who"], stamps=["t"])
+    assert columns["x"].equals(slow["x"])
+    assert columns["who"].astype(str).equals(slow["who"].astype(str))
+    assert columns["t"].astype("datetime64[ns]").equals(slow["t"].astype("datetime64[ns]"))
