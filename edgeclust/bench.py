@@ -198,8 +198,8 @@ def bench(models: Sequence[Path]) -> BenchReport:
                 f"{model} takes windows of shape {encoder.metadata.input_shape}, {models[0]} of "
                 f"{shape}: give one model and its 8-bit form"
             )
-    sessions = [_session_call(encoder) for encoder in encoders if isinstance(encoder, OnnxEncoder)]
-    loops, networks, bare = _time_windows(encoders, sessions)
+    sessions = [_session_call(OnnxEncoder(model)) for model in models]
+    loops, networks, bare = _time_windows(encoders, [learn for *_, learn in ways], sessions)
     speeds = []
     for n, ((model, backend, learn), encoder) in enumerate(zip(ways, encoders, strict=True)):
         p50, p95, p99 = np.percentile(loops[:, n], (50, 95, 99)).round(2).tolist()
