@@ -249,7 +249,7 @@ def _watch(encoder: Encoder) -> _Timed:
         encoder._session = timed
     else:
         timed = _Timed(encoder.embed)
-        encoder.embed = timed.run  # type: ignore[method-assign]
+        setattr(encoder, "embed", timed.run)  # noqa: B010 - a method is replaced
     return timed
 
 
@@ -311,10 +311,11 @@ def _throughput(encoder: Encoder, batch: int) -> float:
     """Embed windows for a while, some at once; return how many a second."""
     windows = np.zeros((batch, *encoder.metadata.input_shape), np.float32)
     encoder.embed(windows)
-    started, n_done = time.perf_counter(), 0
-    while (seconds := time.perf_counter() - started) < LEAST_SECONDS:
+    started, n_done, seconds = time.perf_counter(), 0, 0.0
+    while n_done == 0 or seconds < LEAST_SECONDS:
         encoder.embed(windows)
         n_done += batch
+        seconds = time.perf_counter() - started
     return round(n_done / seconds, 1)
 
 

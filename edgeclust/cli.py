@@ -534,9 +534,17 @@ def bench(
     if json:
         print_json(content)
     else:
-        rows = [{**speed, **speed.pop("windows_per_s")} for speed in content["speeds"]]
-        batches = [f"{name}/s" if isinstance(name, int) else name for name in rows[0]]
-        print_rows(batches, [[*row.values()] for row in rows])
+        shown = ("p50_us", "p95_us", "p99_us", "network_us", "outside_share")
+        rates = [*content["speeds"][0]["windows_per_s"]]
+        print_rows(
+            ["model", "backend", "learn", *shown, *(f"{batch} at once, /s" for batch in rates)],
+            [
+                [Path(speed["model"]).name, speed["backend"], speed["learn"]]
+                + [speed[name] for name in shown]
+                + [*speed["windows_per_s"].values()]
+                for speed in content["speeds"]
+            ],
+        )
         starts = content["starts"]
         print_rows([*starts[0]], [[*start.values()] for start in starts])
         apart = ("model", "speeds", "starts")

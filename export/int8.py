@@ -103,7 +103,8 @@ def to_int8(
     if held_out is None:
         held_out = dataset.select(np.setdiff1d(np.arange(len(dataset)), calibration))
     windows = dataset.gather(calibration)
-    size, rejected = len(proto.SerializeToString()), []
+    size = len(proto.SerializeToString())
+    rejected: list[str] = []
     for layers, kept in float_layers(proto):
         content = quantize(proto, windows, kept).SerializeToString(deterministic=True)
         fault = "" if len(content) < size else f"{len(content)} bytes are no less than {size}"

@@ -94,7 +94,9 @@ def quantize(
         )
         quantized = onnx.load(after)
     _fold_scales(quantized.graph, scaled)
-    result = onnx.ModelProto.FromString(proto.SerializeToString(deterministic=True))
+    result: onnx.ModelProto = onnx.ModelProto.FromString(
+        proto.SerializeToString(deterministic=True)
+    )
     for part in ("node", "initializer"):
         del getattr(result.graph, part)[:]
         getattr(result.graph, part).extend(getattr(quantized.graph, part))

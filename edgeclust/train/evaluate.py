@@ -96,8 +96,8 @@ def card_of(metadata: ModelMetadata) -> AnyCard:
     if metadata.image is not None:
         height, width = metadata.image
         return ImageCard(name, channels, height=height, width=width)
-    cut = {"window": metadata.window, "stride": metadata.stride}
-    return Card(name, metadata.rate_hz, channels, **cut, mount=metadata.mount)
+    window, stride = metadata.window, metadata.stride
+    return Card(name, metadata.rate_hz, channels, window, stride, mount=metadata.mount)
 
 
 def _score(embedding: NDArray[np.float32], clusters: Clusters, dataset: Dataset) -> Evaluation:

