@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -15,7 +16,7 @@ import typer
 
 from edgeclust import __version__
 from edgeclust.arriving import ArrivingLines
-from edgeclust.card import ImageCard
+from edgeclust.card import AnyCard, ImageCard
 from edgeclust.console import (
     OneLineErrors,
     StopAtReads,
@@ -29,6 +30,7 @@ from edgeclust.console import (
 )
 from edgeclust.data_commands import data_app
 from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.encoder import open_encoder
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
@@ -50,7 +52,7 @@ from edgeclust.samples import read_samples
 from edgeclust.state_commands import state_app
 
 if TYPE_CHECKING:
-    from edgeclust.train import Run, TrainedModel
+    from edgeclust.train import Evaluation, Run
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -272,9 +274,13 @@ def train(
 
 @app.command()
 def evaluate(
-    run: RunFolder,
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="Folder of a training, or a .onnx file made of one."),
+    ],
     data: Annotated[
-        str | None, typer.Argument(help="Other data to label; the run's own if left out.")
+        str | None,
+        typer.Argument(help="Other data to label; the run's own if left out, a file needs them."),
     ] = None,
     root: Root = None,
     probes: Annotated[
@@ -291,25 +297,34 @@ def evaluate(
 
     With --json the counts of windows come too, as 'confusion': rows clusters, columns activities.
     """
-    from edgeclust.train import Run
+    from edgeclust.train import Run, evaluate_file
     from edgeclust.train import evaluate as evaluate_model
-    from edgeclust.train.imbalance import make_imbalanced
+    from edgeclust.train.evaluate import card_of
     from edgeclust.train.probes import probe
 
-    trained = Run.open(run)
-    model = trained.load_model()
-    dataset = _open_as(trained, data, root)
+    held_out: Dataset | None = None
+    if run.is_file():
+        if data is None:
+            raise ConfigError(f"{run}: is a model file: name the data to label after it")
+        encoder = open_encoder(run)
+        n_clusters, score = len(encoder.metadata.counts), partial(evaluate_file, encoder)
+        card = card_of(encoder.metadata)
+        dataset = _open_cut(data, root, card, rate_hz=encoder.metadata.rate_hz)
+        seen: Dataset = dataset
+    else:
+        trained = Run.open(run)
+        model = trained.load_model()
+        n_clusters, score = model.clusters.n_clusters, partial(evaluate_model, model)
+        dataset = _open_as(trained, data, root)
+        seen, held_out = (dataset, None) if data else _own_parts(trained, dataset)
     _say_skipped(dataset)
-    seen, held_out = dataset.hold_out(trained.hold_out if data is None else ())
-    if data is None and trained.imbalance is not None:
-        seen = make_imbalanced(seen, trained.imbalance)
     parts = {"data" if data else "training": seen} | ({"held_out": held_out} if held_out else {})
-    scores = {name: _timed_scores(model, part) for name, part in parts.items()}
+    scores = {name: _timed_scores(score, part) for name, part in parts.items()}
     # The encoder learnt without labels, so all subjects may serve, held out or not.
-    probed = probe(evaluate_model(model, dataset).embedding, dataset).to_json() if probes else None
+    probed = probe(score(dataset).embedding, dataset).to_json() if probes else None
     if json:
         first, *others = scores.items()
-        content = {"run": str(run), "n_clusters": model.clusters.n_clusters, **first[1]}
+        content = {"run": str(run), "n_clusters": n_clusters, **first[1]}
         print_json(content | dict(others) | ({"probes": probed} if probed else {}))
     else:
         keys = list(dict.fromkeys(key for score in scores.values() for key in score))
@@ -429,8 +444,17 @@ def reproduce(
 def export(
     run: RunFolder,
     out: Annotated[
-        Path | None, typer.Option(help="The file to write; RUN.onnx if left out.")
+        Path | None,
+        typer.Option(help="The file to write; RUN.onnx, or RUN-int8.onnx, if left out."),
     ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="In 8 bits: kept where it labels 99.5 % of windows as the model in float does, "
+            "is smaller and no slower.",
+        ),
+    ] = False,
     root: Root = None,
     json: Json = False,
 ) -> None:
@@ -441,18 +465,27 @@ def export(
 
     trained = Run.open(run)
     model = trained.load_model()
-    training, _ = _open_as(trained, None, root).hold_out(trained.hold_out)
+    seen, held_out = _own_parts(trained, _open_as(trained, None, root))
     report = export_model(
         model,
-        out or run.parent / f"{run.resolve().name}.onnx",
-        training,
+        out or run.parent / f"{run.resolve().name}{'-int8' if int8 else ''}.onnx",
+        seen,
+        held_out=held_out,
+        int8=int8,
         training=trained.summary(),
         versions=library_versions(),
     )
+    facts = report.to_json()
     if json:
-        print_json(report.to_json())
+        print_json(facts)
     else:
-        print_facts("exported", report.to_json())
+        rows = [{**row, "differing": len(row["differing"])} for row in facts.pop("comparisons")]
+        quantized = facts.pop("int8", {})
+        rejected = quantized.pop("rejected", [])
+        print_facts("exported", facts | quantized)
+        print_rows([*rows[0]], [[*row.values()] for row in rows])
+        for reason in rejected:
+            remark(f"not taken: {reason}")
         if isinstance(model.card, ImageCard):
             remark(f"next: edgeclust label {report.model} images.npy")
         else:
@@ -477,6 +510,52 @@ def inspect(model: Model, json: Json = False) -> None:
         [*zip(range(facts["n_clusters"]), *(facts[name] for name in columns), strict=True)],
     )
     print_facts("training", facts["training"] | facts["versions"])
+
+
+@app.command()
+def bench(
+    models: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...", help="A .onnx file; after it the same in 8 bits, to compare."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for bench.json and, with matplotlib, bench.png.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure speed, memory and start of labelling here: edgeclust bench model.onnx int8.onnx.
+
+    At one thread that does not spin, as on a wearable: from the last sample of a window to its
+    label, and in fresh processes from their start to the first label.
+    """
+    from edgeclust.bench import bench as measure
+    from edgeclust.bench import write_report
+
+    report = measure(models)
+    content = report.to_json()
+    if json:
+        print_json(content)
+    else:
+        shown = ("p50_us", "p95_us", "p99_us", "network_us", "outside_share")
+        rates = [*content["speeds"][0]["windows_per_s"]]
+        print_rows(
+            ["model", "backend", "learn", *shown, *(f"{batch} at once, /s" for batch in rates)],
+            [
+                [Path(speed["model"]).name, speed["backend"], speed["learn"]]
+                + [speed[name] for name in shown]
+                + [*speed["windows_per_s"].values()]
+                for speed in content["speeds"]
+            ],
+        )
+        starts = content["starts"]
+        print_rows([*starts[0]], [[*start.values()] for start in starts])
+        apart = ("model", "speeds", "starts")
+        rest = {name: value for name, value in content.items() if name not in apart}
+        print_facts("side by side", rest)
+    for path in write_report(report, out) if out else []:
+        remark(f"written: {path}")
 
 
 @app.command()
@@ -601,12 +680,25 @@ def _open_as(
     trained: "Run", data: str | None, root: Path | None
 ) -> "WindowedDataset | ArrayDataset":
     """Open the data of a run, or others, cut as those of the run and of its channels."""
-    from edgeclust.har_data import open_dataset
-
     card = trained.card
-    own = data is None
+    rate_hz = 0.0
     if data is None:
         data, root = trained.data, root or (Path(trained.root) if trained.root else None)
+        rate_hz = 0.0 if isinstance(card, ImageCard) else card.rate_hz
+    return _open_cut(data, root, card, rate_hz, trained.labels, trained.max_missing)
+
+
+def _open_cut(
+    data: str,
+    root: Path | None,
+    card: AnyCard,
+    rate_hz: float,
+    labels: str = "pure",
+    max_missing: float = 0.0,
+) -> "WindowedDataset | ArrayDataset":
+    """Open data, cut as a model takes them, at a rate, or at their own where it is 0."""
+    from edgeclust.har_data import open_dataset
+
     if isinstance(card, ImageCard):
         return open_dataset(data, root=root)
     return open_dataset(
@@ -614,19 +706,29 @@ def _open_as(
         card.window,
         card.stride,
         root=root,
-        rate_hz=card.rate_hz if own else None,
+        rate_hz=rate_hz or None,
         channels=card.channel_names,
-        labels=trained.labels,
-        max_missing=trained.max_missing,
+        labels=labels,
+        max_missing=max_missing,
     )
 
 
-def _timed_scores(model: "TrainedModel", dataset: "Dataset") -> dict[str, Any]:
-    """Score a model on data, and how quickly it labels them."""
-    from edgeclust.train import evaluate as evaluate_model
+def _own_parts(
+    trained: "Run", dataset: "WindowedDataset | ArrayDataset"
+) -> "tuple[Dataset, Dataset | None]":
+    """Return what a run was trained on, and what was held out."""
+    from edgeclust.train.imbalance import make_imbalanced
 
+    seen, held_out = dataset.hold_out(trained.hold_out)
+    if trained.imbalance is not None:
+        seen = make_imbalanced(seen, trained.imbalance)
+    return seen, held_out
+
+
+def _timed_scores(score: "Callable[[Dataset], Evaluation]", dataset: "Dataset") -> dict[str, Any]:
+    """Score a model on data, and how quickly it labels them."""
     started = time.perf_counter()
-    evaluation = evaluate_model(model, dataset)
+    evaluation = score(dataset)
     seconds = time.perf_counter() - started
     speed = round(len(dataset) / seconds, 1)
     return evaluation.metrics | {

@@ -50,11 +50,14 @@ class Clusters:
         squared : float64 array of shape (n_windows, n_clusters)
         """
         # Differences first, in float64: the expanded square would cancel near a centroid.
-        centroids = self.centroids.astype(np.float64)
         squared = np.empty((len(embedding), self.n_clusters))
-        for k, centroid in enumerate(centroids):
-            difference = embedding - centroid
-            squared[:, k] = np.einsum("nf,nf->n", difference, difference)
+        points, others, columns = embedding, self.centroids, squared.T
+        if len(embedding) < self.n_clusters:  # over the fewer of the two: a stream brings one
+            points, others, columns = self.centroids, embedding, squared
+        points = points.astype(np.float64)
+        for other, column in zip(others.astype(np.float64), columns, strict=True):
+            difference = points - other
+            np.einsum("pf,pf->p", difference, difference, out=column)
         return squared
 
     def cost(self, squared: NDArray[np.float64]) -> NDArray[np.float64]:

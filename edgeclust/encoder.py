@@ -94,11 +94,6 @@ class OnnxEncoder:
     model_id : str
         SHA-256 of the file, in hexadecimal.
 
-    Attributes
-    ----------
-    metadata : ModelMetadata
-        What the model file says of itself.
-
     Raises
     ------
     ModelFileError

@@ -1,29 +1,25 @@
 """Write a trained model as one checked model file."""
 
-import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import torch
+from numpy.typing import NDArray
 
 from edgeclust.card import AnyCard, ImageCard
 from edgeclust.dataset import Dataset
-from edgeclust.encoder import OnnxEncoder
 from edgeclust.errors import DataError
 from edgeclust.export.confidence import measure_temperature
-from edgeclust.export.parity import Parity, measure_parity
+from edgeclust.export.int8 import Quantized, latencies_us, to_int8
+from edgeclust.export.parity import Parity, measure_parity, open_content
 from edgeclust.export.to_onnx import encoder_to_onnx
 from edgeclust.files import write_atomically
 from edgeclust.model_file import PROPERTY, ModelMetadata
-from edgeclust.numpy_encoder import NumpyEncoder
 from edgeclust.train.evaluate import check_windows
 from edgeclust.train.model import TrainedModel
-
-N_TIMED = 300
-"""Windows timed one by one for the latency."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +33,18 @@ class ExportReport:
     size_bytes : int
         Its size.
     parity : Parity
-        Against the trained model.
+        Against the trained model; of an 8-bit file against the same model in float.
     latency_us : float
         Median time of one window at one thread, in microseconds, on this machine.
+    quantized : Quantized, optional
+        What else was measured of an 8-bit file.
     """
 
     model: Path
     size_bytes: int
     parity: Parity
     latency_us: float
+    quantized: Quantized | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``edgeclust export --json`` prints."""
@@ -54,6 +53,7 @@ class ExportReport:
             "size_bytes": self.size_bytes,
             **self.parity.to_json(),
             "latency_us": round(self.latency_us, 1),
+            **({} if self.quantized is None else {"int8": self.quantized.to_json()}),
         }
 
 
@@ -62,10 +62,14 @@ def export_model(
     out: Path,
     dataset: Dataset,
     *,
+    held_out: Dataset | None = None,
+    int8: bool = False,
     training: dict[str, Any],
     versions: dict[str, str],
 ) -> ExportReport:
     """Write a model file and check it against the model; nothing is written when it differs.
+
+    Backends and sizes of batch are checked alike: see `edgeclust.export.parity`.
 
     Parameters
     ----------
@@ -74,8 +78,12 @@ def export_model(
     out : Path
         The ``.onnx`` file to write; replaced when it exists.
     dataset : Dataset
-        Real windows, as the sensors gave them, to compare the two on, and to find how sure labels
-        are: those of the training.
+        Real windows, as the sensors gave them: those it was trained on, which tell
+        how sure labels are.
+    held_out : Dataset, optional
+        Others, which the two are compared on; `dataset` where there are none.
+    int8 : bool
+        Write it in 8 bits, where such a file is as good, smaller and no slower.
     training : dict
         Summary of the training, kept in the metadata.
     versions : dict of str to str
@@ -88,7 +96,7 @@ def export_model(
     Raises
     ------
     ParityError
-        If the file would label other than the model.
+        If the file would label other than the model, or no 8-bit form is worth it.
     DataError
         If the folder of `out` does not exist, or the windows are other than the model's.
     """
@@ -101,16 +109,25 @@ def export_model(
     metadata = describe(model, temperature, training=training, versions=versions)
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     content = proto.SerializeToString(deterministic=True)
-    with tempfile.TemporaryDirectory() as folder:
-        candidate = Path(folder) / "model.onnx"
-        candidate.write_bytes(content)
-        encoder = OnnxEncoder(candidate)
-        parity = measure_parity(model, encoder, dataset)
-        parity.check()
-        NumpyEncoder(candidate)  # refuses a graph that devices without onnxruntime cannot run
-    latency_us = _median_latency_us(encoder, dataset)
-    write_atomically(out, content)
-    return ExportReport(out, len(content), parity, latency_us)
+    backends = open_content(content)
+    held_out = None if held_out is None else model.aligned(held_out)
+    compared = dataset if held_out is None else held_out
+
+    def trained(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            embedding: NDArray[np.float32] = model.encoder(torch.from_numpy(windows)).numpy()
+        return embedding
+
+    parity = measure_parity(trained, backends, metadata.clusters, compared)
+    parity.check()
+    encoder = backends["onnxruntime"]
+    if not int8:
+        (latency_us,) = latencies_us([encoder], compared)
+        write_atomically(out, content)
+        return ExportReport(out, len(content), parity, latency_us)
+    chosen = to_int8(proto, encoder, dataset, held_out)
+    write_atomically(out, chosen.content)
+    return ExportReport(out, len(chosen.content), chosen.parity, chosen.latency_us, chosen)
 
 
 def describe(
@@ -152,14 +169,3 @@ def _takes(card: AnyCard) -> dict[str, Any]:
         return {"rate_hz": 0.0, "window": 0, "stride": 0, "mount": "", "image": image}
     names = ("rate_hz", "window", "stride", "mount")
     return {name: getattr(card, name) for name in names}
-
-
-def _median_latency_us(encoder: OnnxEncoder, dataset: Dataset) -> float:
-    """Time the session on single windows."""
-    seconds = []
-    for index in np.arange(N_TIMED) % len(dataset):
-        window = dataset.gather(np.array([index]))
-        started = time.perf_counter()
-        encoder.embed(window)
-        seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds)) * 1e6

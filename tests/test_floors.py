@@ -23,6 +23,7 @@ FLOOR_4 = {
     f"edgeclust.{name}"
     for name in (
         "__main__",
+        "bench",
         "cli",
         "console",
         "data_commands",

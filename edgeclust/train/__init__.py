@@ -8,7 +8,7 @@ require_extra(
 
 from edgeclust.train.config import TrainConfig  # noqa: E402
 from edgeclust.train.encoders import ENCODERS, IMAGE_ENCODERS  # noqa: E402
-from edgeclust.train.evaluate import Evaluation, evaluate  # noqa: E402
+from edgeclust.train.evaluate import Evaluation, evaluate, evaluate_file  # noqa: E402
 from edgeclust.train.loop import EpochReport, TrainResult, train  # noqa: E402
 from edgeclust.train.methods import METHODS  # noqa: E402
 from edgeclust.train.model import TrainedModel  # noqa: E402
@@ -25,5 +25,6 @@ __all__ = [
     "TrainResult",
     "TrainedModel",
     "evaluate",
+    "evaluate_file",
     "train",
 ]

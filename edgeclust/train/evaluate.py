@@ -1,4 +1,4 @@
-"""Label a data set with a trained model and score the labels."""
+"""Label a data set with a trained model, or an exported one, and score the labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeclust.card import AnyCard, ImageCard
-from edgeclust.dataset import Dataset
+from edgeclust.alignment import align
+from edgeclust.card import AnyCard, Card, ImageCard
+from edgeclust.clusters import Clusters
+from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.encoder import Encoder
 from edgeclust.errors import DataError
+from edgeclust.model_file import ModelMetadata
 from edgeclust.train.metrics import clustering_metrics, contingency
-from edgeclust.train.model import TrainedModel, embed
+from edgeclust.train.model import BLOCK, TrainedModel, embed
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,55 @@ def evaluate(model: TrainedModel, dataset: Dataset) -> Evaluation:
         If the windows have another shape than the model was trained on.
     """
     check_windows(model.card, dataset.card)
-    embedding = embed(model.encoder, model.aligned(dataset))
-    labels = model.clusters.predict(embedding)
-    n_clusters, n_activities = model.clusters.n_clusters, len(dataset.card.classes)
+    return _score(embed(model.encoder, model.aligned(dataset)), model.clusters, dataset)
+
+
+def evaluate_file(encoder: Encoder, dataset: Dataset) -> Evaluation:
+    """Label each window by an exported file and score that as `evaluate` does.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The file, open.
+    dataset : Dataset
+        Windows of the model's shape, units and rate, as the sensors gave them.
+
+    Raises
+    ------
+    DataError
+        If the windows have another shape than the model takes.
+    """
+    metadata = encoder.metadata
+    check_windows(card_of(metadata), dataset.card)
+    turned = dataset
+    if metadata.alignment is not None:
+        assert isinstance(dataset, WindowedDataset)  # what alone an alignment is fitted to
+        turned = align(dataset, metadata.alignment)
+    blocks = np.array_split(np.arange(len(turned)), -(-len(turned) // BLOCK))
+    embedding = np.concatenate([encoder.embed(turned.gather(block)) for block in blocks])
+    return _score(embedding, metadata.clusters, dataset)
+
+
+def card_of(metadata: ModelMetadata) -> AnyCard:
+    """Return what a model file takes, as a card without classes.
+
+    Parameters
+    ----------
+    metadata : ModelMetadata
+        Of the file.
+    """
+    name, channels = metadata.data, metadata.channels
+    if metadata.image is not None:
+        height, width = metadata.image
+        return ImageCard(name, channels, height=height, width=width)
+    window, stride = metadata.window, metadata.stride
+    return Card(name, metadata.rate_hz, channels, window, stride, mount=metadata.mount)
+
+
+def _score(embedding: NDArray[np.float32], clusters: Clusters, dataset: Dataset) -> Evaluation:
+    """Label embeddings and score that."""
+    labels = clusters.predict(embedding)
+    n_clusters, n_activities = clusters.n_clusters, len(dataset.card.classes)
     return Evaluation(
         embedding,
         labels,

@@ -9,11 +9,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from edgeclust import Card, Channel, DataError, ImageCard, Labeler, WindowedDataset
 from edgeclust.card import AnyCard
 from edgeclust.clusters import Clusters
-from edgeclust.encoder import OnnxEncoder
+from edgeclust.encoder import Encoder, OnnxEncoder
 from edgeclust.export import ParityError, export_model, parity
 from edgeclust.export.model_file import describe
 from edgeclust.export.to_onnx import encoder_to_onnx
@@ -277,21 +278,57 @@ def test_the_report_measures_the_file(
     assert report.latency_us > 0
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "numpy"])
 def test_a_file_that_labels_otherwise_is_not_written(
     model: TrainedModel,
     toy_dataset: WindowedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    backend: str,
 ) -> None:
-    def drifted(encoder: torch.nn.Module, dataset: WindowedDataset) -> np.ndarray:
-        embedding = embed(encoder, dataset)
-        embedding[3] = model.clusters.centroids[(model.clusters.predict(embedding[3:4])[0] + 1) % 3]
-        return embedding
+    opened = parity.BACKENDS[backend]
 
-    monkeypatch.setattr(parity, "embed", drifted)
-    with pytest.raises(ParityError, match=r"99.9% are asked for; .* windows \[3\] differ"):
+    def drifted(path: Path) -> Encoder:
+        encoder = opened(path)
+        embed_well = encoder.embed
+
+        def embed(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+            embedding = embed_well(windows)
+            if len(windows) > 3:
+                (nearest,) = model.clusters.predict(embedding[3:4])
+                embedding[3] = model.clusters.centroids[(nearest + 1) % 3]
+            return embedding
+
+        monkeypatch.setattr(encoder, "embed", embed)
+        return encoder
+
+    monkeypatch.setitem(parity.BACKENDS, backend, drifted)
+    with pytest.raises(
+        ParityError,
+        match=rf"under {backend}, 256 at once, .* 99.9% are asked for; .* windows 3 by \d",
+    ):
         export(model, tmp_path / "m.onnx", toy_dataset)
     assert os.listdir(tmp_path) == []
+
+
+def test_both_backends_and_sizes_of_batch_are_compared(
+    model: TrainedModel, toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    report = export_model(model, tmp_path / "m.onnx", toy_dataset, training={}, versions={})
+    compared = [(part.backend, part.batch) for part in report.parity.comparisons]
+    assert compared == [("onnxruntime", 256), ("numpy", 256), ("onnxruntime", 1), ("numpy", 1)]
+    assert all(p.mean_abs_difference <= p.max_abs_difference for p in report.parity.comparisons)
+
+
+def test_held_out_windows_are_compared_where_there_are_any(
+    model: TrainedModel, toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    seen, held_out = toy_dataset.hold_out(["2"])
+    assert held_out is not None
+    report = export_model(
+        model, tmp_path / "m.onnx", seen, held_out=held_out, training={}, versions={}
+    )
+    assert report.parity.n_windows == len(held_out)
 
 
 def test_an_encoder_of_nan_is_not_exported(

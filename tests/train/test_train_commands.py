@@ -46,8 +46,31 @@ def test_from_a_folder_of_csv_to_a_labelled_stream(folder: Path, out: Path) -> N
     assert evaluated["held_out"]["acc"] > 0.9
     exported = json.loads(run("export", out, "--json").stdout)
     assert exported["same_label"] == 1.0
+    assert exported["n_windows"] == evaluated["held_out"]["n_windows"]
     labelled = run("label", exported["model"], folder / "0001.csv", "--freeze")
     assert len(labelled.stdout.splitlines()) == evaluated["held_out"]["n_windows"]
+
+
+def test_an_exported_file_scores_as_its_run(
+    folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Which is quicker is the machine's.
+    monkeypatch.setattr("edgeclust.export.int8.latencies_us", lambda encoders, _: [2.0, 1.0])
+    run("train", folder, "--out", out, *LONG)
+    model, int8 = out.parent / "m.onnx", out.parent / "int8.onnx"
+    assert "under" not in run("export", out, "--out", model).stderr
+    quantised = run("export", out, "--out", int8, "--int8")
+    assert "speedup" in quantised.stdout, quantised.stderr
+    expected, found, in_int8 = (
+        json.loads(run("evaluate", scored, folder, "--json").stdout)
+        for scored in (out, model, int8)
+    )
+    measured = {"run", "seconds", "windows_per_s"}
+    assert {key: found[key] for key in found.keys() - measured} == {
+        key: expected[key] for key in expected.keys() - measured
+    }
+    assert in_int8["acc"] == pytest.approx(expected["acc"], abs=0.02)
+    assert "m.onnx: is a model file: name the data" in fails_with(run("evaluate", model))
 
 
 def test_evaluate_counts_windows_by_cluster_and_activity(folder: Path, out: Path) -> None:
