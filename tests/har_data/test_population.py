@@ -73,7 +73,8 @@ def test_each_recording_gets_a_file_of_its_labels(toy_model: Path, files: Path) 
     events = Labeler.open(toy_model).push(RECORDINGS[2].signal.T)
     assert table.cluster.tolist() == [event.cluster for event in events]
     np.testing.assert_allclose(table.t, [event.t for event in events])
-    np.testing.assert_allclose(table.distance, [event.distance for event in events], atol=1e-5)
+    distances = np.array([event.distance for event in events], np.float64)
+    np.testing.assert_allclose(table.distance, distances, atol=1e-5)
     assert table.novel.tolist() == [event.novel for event in events]
     assert table.name.isna().all()
     assert table.skipped.isna().all()
