@@ -44,7 +44,12 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     command += [f"{files}/*.npz", "--out", str(out), "--engine", "ray", "--workers", "2"]
     environment = os.environ | {"MARK": str(tmp_path), "RAY_TMPDIR": "/tmp"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=tmp_path,  # the workers of Ray look for modules where they are started
     ) as process:
         while len([*out.glob("*.parquet")]) < 3:
             if process.poll() is not None:
