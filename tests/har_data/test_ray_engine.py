@@ -63,6 +63,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     assert process.returncode == 0, said
     assert f'"n_recordings": {n_files}, "n_labelled": ' in told
     assert '"n_failed": 0' in told
+    assert "deprecated" not in said
     written = sorted(path.name for path in out.iterdir() if path.suffix == ".parquet")
     assert written == [f"{i:02d}.parquet" for i in range(n_files)]
     assert {pyarrow.parquet.read_metadata(out / name).num_rows for name in written} == {23}
