@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -62,13 +63,15 @@ def run_on_ray(
         context.enable_progress_bars = False
         context.max_errored_blocks = -1  # a recording that kills its workers costs itself alone
         indices = ray.data.from_items([*range(len(jobs))], override_num_blocks=len(jobs))
-        outcomes = indices.map_batches(
-            _Worker,
-            fn_constructor_args=(list(jobs), model),
-            batch_size=1,
-            compute=ActorPoolStrategy(size=workers),
-            ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": MOST_TRIES},
-        )
+        with warnings.catch_warnings():  # Ray names no other way yet to say how often to try
+            warnings.simplefilter("ignore")
+            outcomes = indices.map_batches(
+                _Worker,
+                fn_constructor_args=(list(jobs), model),
+                batch_size=1,
+                compute=ActorPoolStrategy(size=workers),
+                ray_remote_args_fn=lambda: {"max_restarts": -1, "max_task_retries": MOST_TRIES},
+            )
         missing = dict(enumerate(jobs))
         for row in outcomes.iter_rows():
             index = int(row.pop("index"))

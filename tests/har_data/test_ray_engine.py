@@ -44,10 +44,18 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     command += [f"{files}/*.npz", "--out", str(out), "--engine", "ray", "--workers", "2"]
     environment = os.environ | {"MARK": str(tmp_path), "RAY_TMPDIR": "/tmp"}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=tmp_path,  # the workers of Ray look for modules where they are started
     ) as process:
         while len([*out.glob("*.parquet")]) < 3:
-            assert process.poll() is None, process.communicate()
+            if process.poll() is not None:
+                _, said = process.communicate()
+                assert "Ray does not start" in said, said
+                pytest.skip("Ray gives itself 30 s to start, too few on this busy machine")
             time.sleep(0.005)
         killed = workers_of(str(tmp_path))[0]
         os.kill(killed, signal.SIGKILL)
@@ -55,6 +63,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     assert process.returncode == 0, said
     assert f'"n_recordings": {n_files}, "n_labelled": ' in told
     assert '"n_failed": 0' in told
+    assert "deprecated" not in said
     written = sorted(path.name for path in out.iterdir() if path.suffix == ".parquet")
     assert written == [f"{i:02d}.parquet" for i in range(n_files)]
     assert {pyarrow.parquet.read_metadata(out / name).num_rows for name in written} == {23}
