@@ -76,7 +76,8 @@ def score(
         truth = np.concatenate([r.labels for r in own if r.labels is not None])
         row = []
         for n_windows in BOUTS:
-            labeler = Labeler.open(model, min_bout_s=n_windows * card.stride / card.rate_hz)
+            min_bout_s = n_windows * card.stride / card.rate_hz
+            labeler = Labeler.open(model, min_bout_s=min_bout_s, learn="off")
             right, said = [], []
             for event in labeler.push(samples):
                 assert event.cluster is not None

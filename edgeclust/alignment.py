@@ -163,21 +163,44 @@ class GravityEstimate:
         changed = False
         for unit, indices in enumerate(self._indices):
             acceleration = window[indices].astype(np.float64)
-            norm = np.sqrt(np.einsum("as,as->s", acceleration, acceleration))
-            mean = norm.mean()
-            norm -= mean
-            if not norm @ norm > (MOVING * mean) ** 2 * len(norm):
-                self._in_a_row[unit] = 0
-                continue
-            self._in_a_row[unit] = min(self._in_a_row[unit] + 1, self.n_in_a_row)
-            if self._in_a_row[unit] == self.n_in_a_row:
-                if self.count[unit] + 1 > self._most:
-                    self.total[unit] *= 1 - 1 / self.count[unit]
-                else:
-                    self.count[unit] += 1
-                self.total[unit] += acceleration.mean(axis=1)
-                changed = True
+            changed |= self._take(unit, bool(_moving(acceleration)), acceleration)
         return changed
+
+    def follow(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Take the next windows of the stream; return what was estimated after each.
+
+        Parameters
+        ----------
+        windows : float32 array of shape (n_windows, n_channels, window)
+            As `update` takes them, one after the other without a gap. Not modified.
+
+        Returns
+        -------
+        gravity : float64 array of shape (n_windows, n_units, 3)
+            As `gravity` returns it after each window.
+        """
+        gravity = np.empty((len(windows), len(self.units), 3))
+        for unit, indices in enumerate(self._indices):
+            acceleration = windows[:, indices].astype(np.float64)
+            for row, moves in enumerate(_moving(acceleration).tolist()):
+                self._take(unit, moves, acceleration[row])
+                gravity[row, unit] = self.total[unit] / (self.count[unit] or np.nan)
+        return gravity
+
+    def _take(self, unit: int, moves: bool, acceleration: NDArray[np.float64]) -> bool:
+        """Take a window of one unit, (3, window); return whether it changed the estimate."""
+        if not moves:
+            self._in_a_row[unit] = 0
+            return False
+        self._in_a_row[unit] = min(self._in_a_row[unit] + 1, self.n_in_a_row)
+        if self._in_a_row[unit] < self.n_in_a_row:
+            return False
+        if self.count[unit] + 1 > self._most:
+            self.total[unit] *= 1 - 1 / self.count[unit]
+        else:
+            self.count[unit] += 1
+        self.total[unit] += acceleration.mean(axis=1)
+        return True
 
     def restart(self) -> None:
         """Forget the movement under way, as after a gap; what was estimated stays."""
@@ -264,25 +287,29 @@ class GravityAlignment:
 
         Parameters
         ----------
-        gravity : float array of shape (n_units, 3)
-            As `GravityEstimate.gravity` returns it; a unit of NaN stays as it is.
+        gravity : float array of shape (..., n_units, 3)
+            As `GravityEstimate.gravity` or `follow` returns it; a unit of NaN stays as it is.
         n_channels : int
             Channels of a window.
 
         Returns
         -------
-        matrix : float32 array of shape (n_channels, n_channels)
+        matrix : float32 array of shape (..., n_channels, n_channels)
         """
-        matrix = np.eye(n_channels)
-        for unit, here, there in zip(self.units, gravity, self.reference, strict=True):
-            length = np.linalg.norm(here)
-            if not length > 0:  # NaN too: nothing is known of it yet
-                continue
+        matrix = np.zeros((*gravity.shape[:-2], n_channels, n_channels))
+        matrix[...] = np.eye(n_channels)
+        for index, (unit, there) in enumerate(zip(self.units, self.reference, strict=True)):
+            here = gravity[..., index, :]
+            length = np.linalg.norm(here, axis=-1)
+            known = length > 0  # False where NaN: nothing is known of it yet
+            here, length = here[known], length[known, None, None]
             target = np.linalg.norm(there)
-            turn = _rotation(here / length, np.array(there) / target)
-            matrix[np.ix_(unit.acceleration, unit.acceleration)] = turn * target / length
+            turn = _rotations(here / length[:, 0], np.array(there) / target)
+            own = matrix[known]
+            own[:, np.array(unit.acceleration)[:, None], unit.acceleration] = turn * target / length
             if unit.rotation:
-                matrix[np.ix_(unit.rotation, unit.rotation)] = turn
+                own[:, np.array(unit.rotation)[:, None], unit.rotation] = turn
+            matrix[known] = own
         return matrix.astype(np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -393,15 +420,28 @@ def session_gravity(
     return {session: estimate.gravity() for session, estimate in estimates.items()}
 
 
-def _rotation(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the smallest rotation, of shape (3, 3), of one unit vector onto another."""
+def _moving(acceleration: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say whether the wearer moves in windows of shape (..., 3, window)."""
+    norm = np.sqrt(np.einsum("...cs,...cs->...s", acceleration, acceleration))
+    mean = norm.mean(axis=-1, keepdims=True)
+    norm -= mean
+    variance = np.einsum("...s,...s->...", norm, norm) / norm.shape[-1]
+    moves: NDArray[np.bool_] = variance > (MOVING * mean[..., 0]) ** 2
+    return moves
+
+
+def _rotations(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the smallest rotation, (n, 3, 3), of each unit vector, (n, 3), onto another, (3,)."""
     cosine = here @ there
-    if cosine < -1 + 1e-9:  # opposite: half a turn about any axis across
-        across = np.cross(here, np.eye(3)[np.argmin(np.abs(here))])
-        across /= np.linalg.norm(across)
-        return 2 * np.outer(across, across) - np.eye(3)
-    (a, b, c), (d, e, f) = here, there
+    opposite = cosine < -1 + 1e-9
+    (a, b, c), (d, e, f) = here.T, there
     x, y, z = b * f - c * e, c * d - a * f, a * e - b * d  # np.cross takes ten times as long
-    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / (1 + cosine)
+    zero = np.zeros_like(x)
+    skew = np.array([[zero, -z, y], [z, zero, -x], [-y, x, zero]]).transpose(2, 0, 1)
+    scale = 1 + np.where(opposite, 0, cosine)
+    turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / scale[:, None, None]
+    for row in np.flatnonzero(opposite):  # half a turn about any axis across
+        across = np.cross(here[row], np.eye(3)[np.argmin(np.abs(here[row]))])
+        across /= np.linalg.norm(across)
+        turn[row] = 2 * np.outer(across, across) - np.eye(3)
     return turn

@@ -34,6 +34,7 @@ from edgeclust.encoder import open_encoder
 from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.images import ArrayDataset, read_images
 from edgeclust.labeler import Labeler, LabelEvent
+from edgeclust.name_command import name
 from edgeclust.options import (
     Channels,
     Json,
@@ -46,6 +47,7 @@ from edgeclust.options import (
     parse_seed,
     parse_sigma,
 )
+from edgeclust.population_commands import label_many
 from edgeclust.samples import read_samples
 from edgeclust.state_commands import state_app
 
@@ -61,6 +63,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(state_app, name="state")
+app.command()(name)
+app.command("label-many")(label_many)
 
 Model = Annotated[Path, typer.Argument(help="A .onnx file written by 'edgeclust export'.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training.")]
@@ -574,6 +578,15 @@ def label(
             "does harm where they are not."
         ),
     ] = LearnMode.gated,
+    grow: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Open up to N new clusters for what none knows; as many as the state has slots "
+            "for if left out, else none.",
+        ),
+    ] = None,
     rate_hz: Annotated[
         float | None,
         typer.Option(help="Rate of the samples; what the column 'time' shows if left out."),
@@ -604,7 +617,8 @@ def label(
     """Label a stream window by window, as it comes, and learn: edgeclust label model.onnx walk.csv.
 
     Columns beside the model's channels are ignored; a column 'time' in seconds is optional. A
-    window that cannot be labelled has the cluster null, and 'skipped' says why. Of images, uint8
+    window that cannot be labelled has the cluster null, and 'skipped' says why; the one that
+    opened a new cluster has its id as 'born'. Of images, uint8
     or float32 (n, channels, height, width), 't' is the index. Ctrl-C and SIGTERM end it well.
     """
     labeler = Labeler.open(
@@ -613,10 +627,11 @@ def label(
         rate_hz=rate_hz,
         min_bout_s=min_bout,
         learn="off" if freeze else learn.value,
+        grow=grow,
         backend=backend,
     )
     with labeler:
-        write = _event_writer(format)
+        write = _event_writer(format, grows=labeler.grow > 0)
         if labeler.metadata.image is None:
             events = _label_stream(labeler, input, follow)
         else:
@@ -749,11 +764,11 @@ def _open_stream(source: str, follow: bool) -> Iterator[io.BufferedReader]:
             yield stream
 
 
-def _event_writer(format: EventFormat) -> Callable[[dict[str, Any]], None]:
-    """Return what prints an event at once, in a format."""
+def _event_writer(format: EventFormat, grows: bool) -> Callable[[dict[str, Any]], None]:
+    """Return what prints an event at once, in a format, with `born` where clusters may be."""
     if format is EventFormat.jsonl:
         return print_json
-    columns = [field.name for field in fields(LabelEvent)]
+    columns = [field.name for field in fields(LabelEvent) if grows or field.name != "born"]
     rows = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     rows.writeheader()
 

@@ -26,6 +26,7 @@ from rich.text import Text
 from edgeclust.errors import EdgeclustError
 
 if TYPE_CHECKING:
+    from edgeclust.population import PopulationProgress
     from edgeclust.reproduce import Progress
     from edgeclust.train import EpochReport
 
@@ -259,6 +260,40 @@ def grid_progress() -> Iterator[Callable[["Progress"], None]]:
         bar.update(task, completed=progress.n_done, total=progress.n_cells, left=left)
         said = f"{progress.n_done}/{progress.n_cells} {progress.cell}: {progress.outcome}"
         console.print(Text(said if console.is_terminal else f"{said} ({left})"), soft_wrap=True)
+
+    with bar:
+        yield on_done
+
+
+@contextmanager
+def population_progress() -> Iterator[Callable[["PopulationProgress"], None]]:
+    """Show on stderr how many recordings are labelled: a bar on a terminal, else a few lines.
+
+    Yields
+    ------
+    on_done : callable
+        To hand to `label_population`.
+    """
+    console = Console(stderr=True)
+    bar = ProgressBar(
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[state]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("labelling", total=None, state="")
+
+    def on_done(progress: "PopulationProgress") -> None:
+        n_ended, n_recordings = progress.n_ended, progress.n_recordings
+        failed = f", {progress.n_failed} failed" if progress.n_failed else ""
+        state = (
+            f"{n_ended}/{n_recordings} recordings{failed}, {progress.windows_per_s:,.0f} "
+            f"windows/s, {timedelta(seconds=round(progress.seconds_left))} left"
+        )
+        bar.update(task, completed=n_ended, total=n_recordings, state=state)
+        every = max(1, n_recordings // N_PLAIN_LINES)
+        if bar.disable and (n_ended % every == 0 or n_ended == n_recordings):
+            remark(state)
 
     with bar:
         yield on_done

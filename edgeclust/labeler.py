@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ from edgeclust.bouts import MinimumBout
 from edgeclust.clusters import Clusters
 from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import ConfigError, DataError, StateError
+from edgeclust.growth import ClusterGrowth
 from edgeclust.images import check_images, scale_images
 from edgeclust.learner import MODES, CentroidLearner
+from edgeclust.naming import Naming, name_clusters
+from edgeclust.samples import Chunk
 from edgeclust.state import StateStore
-from edgeclust.state_fields import Part, Tally, pack, restore
+from edgeclust.state_fields import Part, Tally, encode_name, pack, restore, unpack
 from edgeclust.stream import MISSING, StreamWindow, WindowStream
 
 logger = logging.getLogger(__name__)
@@ -54,10 +57,13 @@ class LabelEvent:
         probability at the sigma of training, which is low throughout.
     novel : bool or None
         Whether the distance to the nearest cluster is beyond its radius, so beyond that of 99 %
-        of its training windows.
+        of its training windows. A new cluster's radius is the median of those.
     skipped : str or None
         Why the window was skipped: it holds missing or infinite samples, its stamps are more
         than a tenth off, or its values are too large for the model. None where it has a label.
+    born : int or None
+        Id of the cluster that was opened with this window, see `ClusterGrowth`; those to come may
+        have it. None where none was.
     """
 
     t: float
@@ -67,12 +73,14 @@ class LabelEvent:
     confidence: float | None
     novel: bool | None
     skipped: str | None = None
+    born: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the event as ``edgeclust label`` prints it: `skipped` only where it was."""
+        """Return the event as ``edgeclust label`` prints it, no `skipped` or `born` of None."""
         content = asdict(self)
-        if self.skipped is None:
-            del content["skipped"]
+        for key in ("skipped", "born"):
+            if content[key] is None:
+                del content[key]
         return content
 
 
@@ -96,6 +104,11 @@ class Labeler:
         ``off``, which leaves them as exported, or as the state has them. Those of a model of
         images never move.
 
+    grow : int
+        New clusters that may be opened, at most 32, for what no cluster knows, see
+        `ClusterGrowth`; 0 opens none. Where it is more, the exported centroids learn nothing from
+        windows beyond every radius, for those may become something new.
+
     Attributes
     ----------
     metadata : ModelMetadata
@@ -113,7 +126,7 @@ class Labeler:
         If the rate is out of range, or one is given and the model takes images.
     ConfigError
         If the minimum bout is below 0 or infinite, or one is given for images, or if the mode of
-        learning is unknown.
+        learning is unknown, or `grow` is out of range or given for images.
 
     Examples
     --------
@@ -137,6 +150,7 @@ class Labeler:
         *,
         min_bout_s: float = 0.0,
         learn: str = "gated",
+        grow: int = 0,
     ) -> None:
         self._encoder = encoder
         self.metadata = metadata = encoder.metadata
@@ -148,39 +162,49 @@ class Labeler:
         self.learning = learn != OFF
         mode = learn if self.learning else "gated"  # to go by if it is switched on later
         self._learner = CentroidLearner(self._exported, mode) if metadata.image is None else None
+        self.grow = grow
+        self._growth: ClusterGrowth | None = None
+        if grow:
+            self._growth = ClusterGrowth(self._exported, metadata.radii, grow)
+        self._radii = np.array(metadata.radii)
         self._stream: WindowStream | None = None
         self._bout = MinimumBout(1)
         if not 0 <= min_bout_s < np.inf:
             raise ConfigError(f"min_bout_s should be at least 0 s and finite, got {min_bout_s}")
         if metadata.image is None:
-            self._stream = WindowStream(
-                metadata.channel_names,
-                metadata.rate_hz,
-                metadata.window,
-                metadata.stride,
-                told_hz=rate_hz,
-            )
+            self._told_hz = rate_hz
+            self._stream = self._new_stream()
             n_windows = int(np.ceil(min_bout_s * metadata.rate_hz / metadata.stride))
             self._bout = MinimumBout(max(1, n_windows))
         elif rate_hz is not None:
             raise DataError("the model takes images, which have no rate: leave rate_hz out")
         elif min_bout_s:
             raise ConfigError("the model takes images, which have no bouts: leave min_bout_s out")
-        self._gravity: GravityEstimate | None = None
-        if metadata.alignment is not None:
-            self._gravity = GravityEstimate(
-                metadata.alignment.units,
-                metadata.rate_hz,
-                metadata.window,
-                metadata.stride,
-                memory_s=MEMORY_S,
-            )
+        elif grow:
+            raise ConfigError("the model takes images, which do not persist: leave grow out")
+        self._gravity = self._new_gravity()
         self._turn: NDArray[np.float32] | None = None
         self.n_windows = 0
         self.n_skipped = 0
-        self.tally = Tally(self._clusters.n_clusters)
+        self.tally = Tally(self._exported.n_clusters + grow)
         self._store: StateStore | None = None
         self._save_every = 0
+
+    def _new_stream(self) -> WindowStream:
+        """Return a stream at its beginning."""
+        model = self.metadata
+        return WindowStream(
+            model.channel_names, model.rate_hz, model.window, model.stride, told_hz=self._told_hz
+        )
+
+    def _new_gravity(self) -> GravityEstimate | None:
+        """Return an estimate that knows nothing, for a model with alignment."""
+        model = self.metadata
+        if model.alignment is None:
+            return None
+        return GravityEstimate(
+            model.alignment.units, model.rate_hz, model.window, model.stride, memory_s=MEMORY_S
+        )
 
     @classmethod
     def open(
@@ -191,6 +215,7 @@ class Labeler:
         rate_hz: float | None = None,
         min_bout_s: float = 0.0,
         learn: str = "gated",
+        grow: int | None = None,
         threads: int = 1,
         spin: bool = False,
         backend: str = "auto",
@@ -210,6 +235,8 @@ class Labeler:
             goes on, and the next save tries again.
         rate_hz, min_bout_s, learn
             See the class.
+        grow : int, optional
+            See the class. Left out: as many as the state reserves, 0 where there is none.
         threads, spin, backend
             What runs the network: see `edgeclust.encoder.open_encoder`.
         save_windows : int
@@ -228,8 +255,8 @@ class Labeler:
         MissingExtraError
             If onnxruntime is asked for and not installed.
         StateError
-            If the folder is in use, cannot be read or written, or holds the state of another model
-            or of a newer edgeclust.
+            If the folder is in use, cannot be read or written, or holds the state of another
+            model, of another `grow` or of a newer edgeclust.
         """
         if save_windows < 1 or not save_s > 0:
             raise ConfigError(
@@ -237,9 +264,17 @@ class Labeler:
                 f"got {save_windows} and {save_s}"
             )
         encoder = open_encoder(model, threads=threads, spin=spin, backend=backend)
-        labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn)
-        if state is not None:
-            labeler._keep_state(StateStore(state, encoder.model_id))
+        store = None if state is None else StateStore(state, encoder.model_id)
+        try:
+            n_slots = _n_slots(store, grow)
+            labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn, grow=n_slots)
+            if store is not None:
+                labeler._keep_state(store)
+        except BaseException:
+            if store is not None:
+                store.close()
+            raise
+        if store is not None:
             metadata = encoder.metadata
             if metadata.image is None and save_s < math.inf:
                 in_s = int(save_s * metadata.rate_hz / metadata.stride)
@@ -257,8 +292,12 @@ class Labeler:
         """
         if self._store is None:
             raise StateError("there is no folder to save to: open the labeler with state=FOLDER")
-        moved = self._clusters.centroids.astype(np.float64) - self.metadata.centroids
-        self.tally.shift = np.sqrt(np.square(moved).sum(axis=1))
+        clusters = self._clusters
+        moved = clusters.centroids[: self._exported.n_clusters].astype(np.float64)
+        moved -= self.metadata.centroids
+        self.tally.shift[: len(moved)] = np.sqrt(np.square(moved).sum(axis=1))
+        if self._growth is not None:
+            self._growth.note_overlaps(clusters)
         self._store.save(pack(self._parts()))
 
     def close(self) -> None:
@@ -287,12 +326,19 @@ class Labeler:
     @property
     def _clusters(self) -> Clusters:
         """Today's clusters."""
-        return self._exported if self._learner is None else self._learner.clusters
+        clusters = self._exported if self._learner is None else self._learner.clusters
+        return clusters if self._growth is None else self._growth.extend(clusters)
 
     def reset(self) -> None:
-        """Forget what was learnt: the centroids are those exported, gravity is unknown."""
+        """Forget what was learnt: clusters are those exported, gravity is unknown; names stay."""
         if self._learner is not None:
             self._learner.reset()
+        if self._growth is not None:
+            self._growth.reset()
+            self._radii = self._growth.radii
+            self._bout.restart()
+            for slot in range(self._exported.n_clusters, len(self.tally.names)):
+                self.tally.names[slot] = None
         if self._gravity is not None:
             self._gravity.reset()
         self._turn = None
@@ -446,17 +492,108 @@ class Labeler:
             If the shape is not the model's, or if a window holds NaN, infinity or values so
             large that the network overflows.
         """
+        return self._predict(windows, self._turn)
+
+    def _predict(self, windows: NDArray[Any], turn: NDArray[np.float32] | None) -> NDArray[np.intp]:
+        """Label windows, turned by a matrix, or images."""
         if self.metadata.image is not None:
             windows = scale_images(self._check_images(windows))
         windows = self._check_windows(windows)
         bad = np.flatnonzero(~np.isfinite(windows).reshape(len(windows), -1).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
-        embedding = self._encoder.embed(self._turned(windows))
+        embedding = self._encoder.embed(_turned(windows, turn))
         bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
         return self._clusters.predict(embedding)
+
+    def name(self, windows: NDArray[Any], activities: Sequence[str]) -> Naming:
+        """Name clusters after labelled examples: one to five of each activity will do.
+
+        Events have the names from now on, and the state keeps them. A cluster in which no example
+        lies keeps the name it had, if any. Nothing else is learnt.
+
+        Parameters
+        ----------
+        windows : array
+            The examples, as `predict` takes them. Not modified.
+        activities : sequence of str
+            What each example is: up to 32 bytes of UTF-8.
+
+        Returns
+        -------
+        naming : Naming
+            The names, and where examples and clusters did not go together; see `name_clusters`.
+
+        Raises
+        ------
+        DataError
+            As `predict`; or if there is no example or not a name for each, or a name is empty or
+            too long. Nothing is named then.
+        """
+        return self._name(windows, activities, self._turn)
+
+    def name_runs(self, runs: Iterable[tuple[str, Chunk]]) -> Naming:
+        """Name clusters after a recording in which some samples have a label.
+
+        Examples are the windows cut from each run of one label, from its first sample on. They are
+        turned, where the model has alignment, by where the whole recording, labelled or not, says
+        that gravity points after what the stream told so far.
+
+        Parameters
+        ----------
+        runs : iterable of (str, (samples, t))
+            Label and samples of each run, in the order of time, as `read_labelled` yields them; the
+            label is empty where there is none.
+
+        Returns
+        -------
+        naming : Naming
+            As `name` returns it.
+
+        Raises
+        ------
+        DataError
+            As `push` and `name`; or if no window lies within one label.
+        """
+        self._of_samples()
+        stream, gravity, turn = self._new_stream(), self._new_gravity(), None
+        if gravity is not None and self._gravity is not None:
+            gravity.restore(self._gravity.fields())
+        windows, activities = [], []
+        for label, (samples, t) in runs:
+            for window in (*stream.push(samples, t), *stream.finish()):
+                if window.fault is not None:
+                    continue
+                if gravity is not None:
+                    if window.starts_segment:
+                        gravity.restart()
+                    gravity.update(window.samples)
+                if label:
+                    windows.append(window.samples)
+                    activities.append(label)
+        if not windows:
+            length_s = self.metadata.window / self.metadata.rate_hz
+            raise DataError(
+                f"no window lies within one label: it needs {length_s:g} s of samples in a row"
+            )
+        if gravity is not None:
+            turn = self._turn_of(gravity)
+        return self._name(np.stack(windows), activities, turn)
+
+    def _name(
+        self, windows: NDArray[Any], activities: Sequence[str], turn: NDArray[np.float32] | None
+    ) -> Naming:
+        """Name clusters after windows, turned by a matrix, or images."""
+        for activity in activities:
+            if not encode_name(activity):
+                raise DataError("an activity should have a name, got an empty one")
+        labels = self._predict(windows, turn)
+        naming = name_clusters(labels, activities, self._clusters.n_clusters)
+        for cluster, name in enumerate(naming.names):
+            self.tally.names[cluster] = name or self.tally.names[cluster]
+        return naming
 
     def _check_windows(self, windows: NDArray[Any]) -> NDArray[np.float32]:
         """Refuse windows that the model does not take."""
@@ -479,6 +616,8 @@ class Labeler:
             self._bout.restart()
             if self._gravity is not None:
                 self._gravity.restart()
+            if self._growth is not None:
+                self._growth.restart()
         return self._remember(self._label(window.t, window.samples, window.fault))
 
     def _label(self, t: float, window: NDArray[np.float32], fault: str | None) -> LabelEvent:
@@ -488,7 +627,7 @@ class Labeler:
             return self._skip(t, fault)
         self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
-        embedding = self._encoder.embed(self._turned(window[None]))
+        embedding = self._encoder.embed(_turned(window[None], self._turn))
         clusters = self._clusters
         squared = clusters.squared_distances(embedding)
         if not np.isfinite(squared).all():  # samples so large that the network overflows
@@ -497,16 +636,44 @@ class Labeler:
         posterior = clusters.posterior(squared, self.metadata.temperature)[0]
         nearest = int(clusters.cost(squared).argmin())
         cluster = self._bout.update(nearest)
-        if self._learner is not None and self.learning:
-            self._learner.update(embedding[0])
+        novel = bool(distances[nearest] > self._radii[nearest])
+        born = self._learn(embedding[0], clusters, distances, nearest) if self.learning else None
         return LabelEvent(
             t=float(t),
             cluster=cluster,
-            name=self.tally.names[cluster] or self.metadata.names[cluster],
+            name=self._name_of(cluster),
             distance=float(distances[cluster]),
             confidence=float(posterior[cluster]),
-            novel=bool(distances[nearest] > self.metadata.radii[nearest]),
+            novel=novel,
+            born=born,
         )
+
+    def _name_of(self, cluster: int) -> str | None:
+        """Return what a cluster is called, on the device or in the model file."""
+        exported = self.metadata.names
+        name = self.tally.names[cluster]
+        return name or (exported[cluster] if cluster < len(exported) else None)
+
+    def _learn(
+        self,
+        embedding: NDArray[np.float32],
+        clusters: Clusters,
+        distances: NDArray[np.float64],
+        nearest: int,
+    ) -> int | None:
+        """Learn from a window that has its label; return the cluster that was opened, if any."""
+        if self._learner is None:
+            return None
+        if self._growth is None:
+            self._learner.update(embedding)
+            return None
+        if nearest < self._exported.n_clusters and (distances <= self._radii).any():
+            self._learner.update(embedding)
+        born = self._growth.update(embedding, clusters, distances, nearest)
+        if born is not None:
+            self._radii = self._growth.radii
+            logger.info("opened cluster %d", born)
+        return born
 
     def _skip(self, t: float, reason: str) -> LabelEvent:
         """Return the event of a window that cannot be labelled."""
@@ -530,6 +697,8 @@ class Labeler:
             parts["gravity"] = self._gravity
         if self._learner is not None:
             parts["learner"] = self._learner
+        if self._growth is not None:
+            parts["growth"] = self._growth
         return parts
 
     def _keep_state(self, store: StateStore) -> None:
@@ -538,11 +707,12 @@ class Labeler:
             if store.payload is not None:
                 restore(self._parts(), store.payload)
         except StateError as error:
-            store.close()
             raise StateError(
                 f"{store.folder}: {error}; to forget it: edgeclust state reset {store.folder}"
             ) from error
         self._store = store
+        if self._growth is not None:
+            self._radii = self._growth.radii
         if self._gravity is not None and self._gravity.count.any():
             self._turn = self._turn_of(self._gravity)
 
@@ -556,6 +726,20 @@ class Labeler:
                 logger.warning("%s; labelling goes on, and the next save tries again", error)
         return event
 
-    def _turned(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return windows as the network wants them."""
-        return windows if self._turn is None else self._turn @ windows
+
+def _n_slots(store: StateStore | None, grow: int | None) -> int:
+    """Return how many slots for new clusters a state has, or is to have."""
+    if store is None or store.payload is None:
+        return grow or 0
+    reserved = unpack(store.payload).get("growth.sizes", np.zeros(0)).size
+    if grow not in (None, reserved):
+        raise StateError(
+            f"{store.folder}: its state reserves {reserved} new clusters, not {grow}: leave grow "
+            f"out to go on with it, or forget it: edgeclust state reset {store.folder}"
+        )
+    return reserved
+
+
+def _turned(windows: NDArray[np.float32], turn: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Return windows as the network wants them."""
+    return windows if turn is None else turn @ windows

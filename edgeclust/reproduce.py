@@ -4,18 +4,16 @@ import io
 import json
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgeclust.errors import ConfigError, DataError, EdgeclustError, RunError
+from edgeclust.errors import ConfigError, DataError, RunError
 from edgeclust.files import write_atomically
-from edgeclust.processes import MOST_JOBS, n_cores, obey_parent
+from edgeclust.processes import MOST_JOBS, n_cores, one_line, run_all
 
 if TYPE_CHECKING:
     from edgeclust.card import AnyCard
@@ -76,15 +74,6 @@ class _Job:
     cell: "Cell"
     key: str
     path: Path
-
-
-@dataclass
-class _Worker:
-    """A process that runs one cell after the other."""
-
-    connection: Connection
-    process: Any
-    job: _Job | None = field(default=None)
 
 
 def reproduce(
@@ -271,110 +260,51 @@ def _run_all(
 
     A process that dies (out of memory, a crash) costs its job alone; another takes its place.
     """
-    n_workers = min(jobs or min(n_cores(), MOST_JOBS), len(pending))
-    n_threads = max(1, n_cores() // max(1, n_workers))
+    n_workers = max(1, min(jobs or min(n_cores(), MOST_JOBS), len(pending)))
+    n_threads = max(1, n_cores() // n_workers)
     if (limit := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         n_threads = max(1, min(n_threads, int(limit)))
-    waiting = list(reversed(pending))
-    workers: list[_Worker] = []
-    try:
-        while (waiting or workers) and not should_stop():
-            while waiting and len(workers) < n_workers:
-                workers.append(_start(n_threads))
-                _hand_out(workers[-1], waiting)
-            # Woken now and then to ask whether to stop.
-            ready = wait([worker.connection for worker in workers], timeout=0.2)
-            for worker in [worker for worker in workers if worker.connection in ready]:
-                job = worker.job
-                assert job is not None
-                try:
-                    error = worker.connection.recv()
-                except EOFError:
-                    worker.process.join()
-                    error = f"its process died with exit code {worker.process.exitcode}"
-                    workers.remove(worker)
-                else:
-                    if waiting:
-                        _hand_out(worker, waiting)
-                    else:
-                        worker.connection.send(None)
-                        worker.process.join()
-                        workers.remove(worker)
-                yield job, error
-    finally:
-        for worker in workers:
-            worker.process.kill()
-            worker.process.join()
+    ended = run_all(
+        pending,
+        partial(_start, n_threads),
+        n_workers,
+        n_threads=n_threads,
+        should_stop=should_stop,
+        choose=_same_data,
+    )
+    for job, error in ended:
+        yield job, str(error)
 
 
-def _start(n_threads: int) -> _Worker:
-    """Start a process that waits for jobs."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, n_threads))
-    with _environment(OMP_NUM_THREADS=str(n_threads)):
-        process.start()
-    theirs.close()  # so that the pipe ends with the process
-    return _Worker(ours, process)
+def _same_data(before: _Job | None, waiting: Sequence[_Job]) -> int:
+    """Choose the job that is next, one on the data that a process has open if there is such."""
+    data = before.cell.data if before else None
+    return next((i for i in reversed(range(len(waiting))) if waiting[i].cell.data == data), -1)
 
 
-def _hand_out(worker: _Worker, waiting: list[_Job]) -> None:
-    """Give a process its next job, one on the data it has open if there is such."""
-    data = worker.job.cell.data if worker.job else None
-    at = next((i for i in reversed(range(len(waiting))) if waiting[i].cell.data == data), -1)
-    worker.job = waiting.pop(at)
-    worker.connection.send((worker.job.cell, worker.job.path))
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set variables for processes that are started meanwhile: libraries read them when loaded."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _work(connection: Connection, n_threads: int) -> None:
-    """Run jobs until None comes; what a process of its own does."""
-    obey_parent()
+def _start(n_threads: int) -> Callable[[_Job], str]:
+    """Return what runs a job in a process of its own and says what went wrong, or nothing."""
     import torch
 
     from edgeclust.har_data import open_dataset
     from edgeclust.train.grid import run_cell, versions
 
     torch.set_num_threads(n_threads)
-    opened, dataset = "", None
-    with suppress(EOFError):  # nobody is left to ask for more
-        while job := connection.recv():
-            cell, path = job
-            try:
-                if opened != cell.data or dataset is None:
-                    dataset = open_dataset(
-                        cell.data,
-                        root=cell.root,
-                        labels=cell.labels,
-                        max_missing=cell.max_missing,
-                    )
-                    opened = cell.data
-                about = {"cell": str(cell), "n_threads": n_threads, "versions": versions()}
-                text = json.dumps(about | run_cell(cell, dataset), indent=1, allow_nan=False)
-                write_atomically(path, f"{text}\n".encode())
-                connection.send("")
-            except Exception as error:
-                connection.send(_one_line(error))
+    opened: dict[str, Any] = {}
 
+    def run(job: _Job) -> str:
+        cell = job.cell
+        try:
+            if cell.data not in opened:
+                opened.clear()
+                opened[cell.data] = open_dataset(
+                    cell.data, root=cell.root, labels=cell.labels, max_missing=cell.max_missing
+                )
+            about = {"cell": str(cell), "n_threads": n_threads, "versions": versions()}
+            text = json.dumps(about | run_cell(cell, opened[cell.data]), indent=1, allow_nan=False)
+            write_atomically(job.path, f"{text}\n".encode())
+            return ""
+        except Exception as error:
+            return one_line(error)
 
-def _one_line(error: Exception) -> str:
-    """Return what went wrong; of a bug, stderr gets the rest."""
-    text = " ".join(str(error).split())
-    if isinstance(error, EdgeclustError | OSError):
-        return text
-    traceback.print_exception(error)
-    return f"{type(error).__name__}: {text}"
+    return run

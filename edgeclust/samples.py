@@ -2,6 +2,8 @@
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,21 +62,67 @@ def read_samples(
     ...     print(samples.tolist(), t.tolist())
     [[0.10000000149011612, 1.0], [0.20000000298023224, 0.8999999761581421]] [0.0, 0.02]
     """
+    values: list[list[float]] = []
+    for numbers, _ in _rows(lines, channels, source):
+        values.append(numbers)
+        if len(values) == chunk or dry():
+            yield _as_chunk(values, len(channels))
+            values = []
+    if values:
+        yield _as_chunk(values, len(channels))
+
+
+def read_labelled(
+    lines: Iterable[str], channels: Sequence[str], *, source: str
+) -> Iterator[tuple[str, Chunk]]:
+    """Read samples with their labels, a run of one label at a time.
+
+    Parameters
+    ----------
+    lines, channels, source
+        As `read_samples` takes them; a column ``label`` has to be there too.
+
+    Yields
+    ------
+    label : str
+        What the column says, white space around it taken off; empty where it says nothing.
+    chunk : tuple of arrays
+        The samples of the run and their seconds, as `read_samples` yields them.
+
+    Raises
+    ------
+    DataError
+        As `read_samples`.
+
+    Examples
+    --------
+    >>> from edgeclust.samples import read_labelled
+    >>> text = ["ax,label", "0.5,", "1.0,walking", "2.0,walking"]
+    >>> for label, (samples, t) in read_labelled(text, ["ax"], source="example"):
+    ...     print(repr(label), samples.ravel().tolist(), t)
+    '' [0.5] None
+    'walking' [1.0, 2.0] None
+    """
+    rows = _rows(lines, channels, source, label=True)
+    for label, run in groupby(rows, key=itemgetter(1)):
+        yield label, _as_chunk([numbers for numbers, _ in run], len(channels))
+
+
+def _rows(
+    lines: Iterable[str], channels: Sequence[str], source: str, label: bool = False
+) -> Iterator[tuple[list[float], str]]:
+    """Read the channels of each row, the time where there is one, and its label if wanted."""
     rows = csv.reader(lines)
     try:
-        columns = read_header(next(rows, []), channels, source)
-        timed = "time" in columns
-        wanted = [columns.index(name) for name in [*channels, *(["time"] if timed else [])]]
-        values: list[list[float]] = []
+        columns = read_header(next(rows, []), [*channels, *(["label"] if label else [])], source)
+        timed = ["time"] if "time" in columns else []
+        wanted = [columns.index(name) for name in [*channels, *timed]]
+        place = columns.index("label") if label else len(columns)
         for row in rows:
             if len(row) <= 1 < len(columns) and not "".join(row).strip():
                 continue  # a blank line
-            values.append(_numbers(row, wanted, columns, f"{source}, line {rows.line_num}"))
-            if len(values) == chunk or dry():
-                yield _as_chunk(values, timed)
-                values = []
-        if values:
-            yield _as_chunk(values, timed)
+            numbers = _numbers(row, wanted, columns, f"{source}, line {rows.line_num}")
+            yield numbers, row[place].strip() if place < len(row) else ""
     except csv.Error as error:
         raise DataError(f"{source}, line {rows.line_num}: is no CSV: {error}") from error
     except UnicodeDecodeError as error:
@@ -165,9 +213,10 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 200 else text[:200] + "..."
 
 
-def _as_chunk(values: list[list[float]], timed: bool) -> Chunk:
-    """Split rows of numbers into the samples and, as last column, their times."""
+def _as_chunk(values: list[list[float]], n_channels: int) -> Chunk:
+    """Split rows of numbers into the samples and, where there is one more column, their times."""
     table = np.array(values)
+    timed = table.shape[1] > n_channels
     # A value beyond float32 becomes infinity, which a window does not survive: as it should be.
     with np.errstate(over="ignore"):
         return (

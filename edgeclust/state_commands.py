@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from edgeclust.console import print_facts, print_json, print_rows, remark
@@ -31,9 +32,15 @@ def show_state(folder: StateFolder, json: Json = False) -> None:
         print_json(facts)
         return
     clusters = facts.pop("clusters")
+    overlaps = facts.pop("overlaps")
     print_facts(str(folder), facts)
     rows = [[cluster["cluster"], *list(cluster.values())[1:]] for cluster in clusters]
     print_rows([*clusters[0]], rows)
+    for new, other in overlaps:
+        remark(
+            f"cluster {new} and cluster {other} lie within each other's radius: if they are one "
+            "activity, give both its name"
+        )
 
 
 @state_app.command("export")
@@ -72,6 +79,11 @@ def _read(folder: Path) -> dict[str, Any]:
     counted = {n.removeprefix(start): a for n, a in fields.items() if n.startswith(start)}
     tally = Tally(len(counted["counts"]))
     tally.restore(counted)
+    # Of the slots for new clusters those are shown that hold one.
+    slots = fields.get("growth.sizes", np.zeros(0))
+    n_exported = len(tally.counts) - len(slots)
+    n_clusters = n_exported + int(np.count_nonzero(slots))
+    overlaps = enumerate(fields.get("growth.overlaps", slots).tolist(), n_exported)
     n_labelled = max(1, int(tally.counts.sum()))
     return {
         "state": str(folder),
@@ -88,7 +100,10 @@ def _read(folder: Path) -> dict[str, Any]:
                 "share": round(int(count) / n_labelled, 4),
                 "shift": float(tally.shift[cluster]),
             }
-            for cluster, count in enumerate(tally.counts)
+            for cluster, count in enumerate(tally.counts[:n_clusters])
         ],
+        "n_new": n_clusters - n_exported,
+        "n_slots_free": len(slots) - (n_clusters - n_exported),
+        "overlaps": [[new, other] for new, other in overlaps if other >= 0],
         "fields": {n: a.tolist() for n, a in fields.items() if not n.startswith(start)},
     }

@@ -135,6 +135,22 @@ def _fields(parts: Mapping[str, Part]) -> dict[str, NDArray[Any]]:
     return {f"{part}.{n}": array for part, of in parts.items() for n, array in of.fields().items()}
 
 
+def encode_name(name: str) -> bytes:
+    """Return the name of a cluster as UTF-8.
+
+    Raises
+    ------
+    DataError
+        If it takes more than 32 bytes or holds a zero.
+    """
+    text = name.encode()
+    if len(text) > NAME_BYTES or b"\0" in text:
+        raise DataError(
+            f"a name should take {NAME_BYTES} bytes of UTF-8 at most and hold no zero, got {name!r}"
+        )
+    return text
+
+
 class Tally:
     """What a labeler counts over all of its life, and what its clusters were called.
 
@@ -184,9 +200,7 @@ class Tally:
         """
         names = np.zeros((len(self.names), NAME_BYTES), np.uint8)
         for row, name in zip(names, self.names, strict=True):
-            text = (name or "").encode()
-            if len(text) > NAME_BYTES or b"\0" in text:
-                raise DataError(f"a name should take {NAME_BYTES} bytes at most, got {name!r}")
+            text = encode_name(name or "")
             row[: len(text)] = [*text]
         return {
             "counts": self.counts.astype("<u8"),

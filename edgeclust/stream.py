@@ -239,17 +239,23 @@ class WindowStream:
     ) -> Iterator[StreamWindow]:
         """Cut samples that have the model's rate."""
         with np.errstate(over="ignore"):  # as above
-            windows = self._samples.push(samples.astype(np.float32, copy=False))
-        for (_, window), (_, own) in zip(windows, self._stamps.push(stamps), strict=True):
-            yield StreamWindow(float(own[0, 0]), window, self._starts, self._fault(window, own[0]))
+            windows = self._samples.push_block(samples.astype(np.float32, copy=False))
+        own = self._stamps.push_block(stamps)[:, 0]
+        for t, window, fault in zip(own[:, 0], windows, self._faults(windows, own), strict=True):
+            yield StreamWindow(float(t), window, self._starts, fault)
             self._starts = False
 
-    def _fault(self, window: NDArray[np.float32], stamps: NDArray[np.float64]) -> str | None:
-        """Return why a window cannot be labelled."""
-        if not np.isfinite(window).all():
-            return MISSING
-        expected = (self._window - 1) / self._model_hz
-        tolerance = RATE_TOLERANCE * expected + 1 / self._model_hz
-        if self._stamped and abs(stamps[-1] - stamps[0] - expected) > tolerance:
-            return UNEVEN
-        return None
+    def _faults(
+        self, windows: NDArray[np.float32], stamps: NDArray[np.float64]
+    ) -> list[str | None]:
+        """Return why each window cannot be labelled; None where it can."""
+        finite = np.asarray(np.isfinite(windows).all(axis=(1, 2)))
+        even = np.ones(len(windows), bool)
+        if self._stamped:
+            expected = (self._window - 1) / self._model_hz
+            tolerance = RATE_TOLERANCE * expected + 1 / self._model_hz
+            even = np.abs(stamps[:, -1] - stamps[:, 0] - expected) <= tolerance
+        return [
+            None if there and right else UNEVEN if there else MISSING
+            for there, right in zip(finite.tolist(), even.tolist(), strict=True)
+        ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 from edgeclust.errors import ConfigError
@@ -95,15 +96,30 @@ class WindowCutter:
         windows : list of (start, float32 array of shape (n_channels, window))
             Index in the stream of each window's first sample, and the window.
         """
+        first = self._next
+        return [(first + i * self.stride, w) for i, w in enumerate(self.push_block(samples))]
+
+    def push_block(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Take the next samples and return the windows they complete as one array.
+
+        Parameters
+        ----------
+        samples : float32 array of shape (n_samples, n_channels)
+            As `push` takes them.
+
+        Returns
+        -------
+        windows : float32 array of shape (n_windows, n_channels, window)
+            A copy, contiguous.
+        """
         kept = np.concatenate([self._kept, samples])
         end = self._kept_start + len(kept)
-        windows = []
-        while self._next + self.window <= end:
-            offset = self._next - self._kept_start
-            windows.append(
-                (self._next, np.ascontiguousarray(kept[offset : offset + self.window].T))
-            )
-            self._next += self.stride
+        n_windows = max(0, (end - self.window - self._next) // self.stride + 1)
+        windows = np.empty((n_windows, kept.shape[1], self.window), kept.dtype)
+        if n_windows:
+            own = kept[self._next - self._kept_start :]
+            windows[:] = sliding_window_view(own, self.window, axis=0)[:: self.stride][:n_windows]
+        self._next += n_windows * self.stride
         keep_from = min(self._next, end)
         self._kept = kept[keep_from - self._kept_start :].copy()
         self._kept_start = keep_from

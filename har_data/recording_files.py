@@ -42,7 +42,9 @@ class Content:
     labels: NDArray[np.intp] | None
 
 
-def read_content(path: Path, card: Card, time_kind: str | None) -> Content:
+def read_content(
+    path: Path, card: Card, time_kind: str | None, *, with_labels: bool = True
+) -> Content:
     """Read the file of a recording.
 
     Parameters
@@ -53,6 +55,8 @@ def read_content(path: Path, card: Card, time_kind: str | None) -> Content:
         Names the channels and the classes.
     time_kind : str or None
         As `edgeclust.har_data.time_columns.to_seconds` takes it.
+    with_labels : bool
+        Whether to read labels; where not, they may be any.
 
     Raises
     ------
@@ -60,7 +64,8 @@ def read_content(path: Path, card: Card, time_kind: str | None) -> Content:
         If the file is damaged, has no samples, lacks a channel, or has a label that the card
         does not know; the message says where.
     """
-    content = FORMATS[path.suffix.lower()].read(path, card, time_kind)
+    extras = EXTRAS if with_labels else EXTRAS[:1]
+    content = FORMATS[path.suffix.lower()].read(path, card, time_kind, extras)
     if not len(content.samples):
         raise DataError(f"{path}: has no samples; take its line out of recordings.csv")
     return content
@@ -95,9 +100,10 @@ def recording_table(
     return table.assign(**(more or {}))
 
 
-def _read_csv(path: Path, card: Card, time_kind: str | None) -> Content:
+def _read_csv(path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]) -> Content:
     """Read a CSV."""
     table, text = read_csv(path, card.channel_names)
+    table = table[[name for name in table if name in (*card.channel_names, *extras)]]
     return _from_table(table, card, time_kind, text.place)
 
 
@@ -108,13 +114,15 @@ def _write_csv(
     recording_table(card, recording, more).to_csv(path, index=False)
 
 
-def _read_parquet(path: Path, card: Card, time_kind: str | None) -> Content:
+def _read_parquet(
+    path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]
+) -> Content:
     """Read the columns that are wanted of a Parquet file."""
     channels = card.channel_names
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             columns = read_header(file.schema_arrow.names, channels, str(path))
-            wanted = [*channels, *(name for name in ("time", "label") if name in columns)]
+            wanted = [*channels, *(name for name in extras if name in columns)]
             table = file.read(columns=wanted, use_threads=False).to_pandas()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: is no Parquet file, or is damaged or cut: {error}") from error
@@ -131,14 +139,14 @@ def _write_parquet(
     recording_table(card, recording, more).to_parquet(path, index=False, engine="pyarrow")
 
 
-def _read_npz(path: Path, card: Card, time_kind: str | None) -> Content:
+def _read_npz(path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]) -> Content:
     """Read the arrays that are wanted of an NPZ; nothing in it is ever run."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise DataError(f"{path}: is no NPZ")
             _refuse_bomb(path, arrays)
-            found = {name: arrays[name] for name in NPZ_ARRAYS if name in arrays}
+            found = {name: arrays[name] for name in ("signal", "scale", *extras) if name in arrays}
     except DataError:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise whatever wrong bytes bring them to
@@ -156,7 +164,7 @@ def _read_npz(path: Path, card: Card, time_kind: str | None) -> Content:
             f"{path}: scale is {scale.dtype} of shape {scale.shape}, "
             f"{len(card.channels)} numbers are expected, one for each channel"
         )
-    for name in ("time", "label"):
+    for name in extras:
         if name in found and found[name].shape != signal.shape[:1]:
             raise DataError(
                 f"{path}: {name} is of shape {found[name].shape}, but there are "
@@ -183,14 +191,15 @@ def _write_npz(
     np.savez(path, signal=recording.signal.T, **labels, **more)  # type: ignore[arg-type]
 
 
-NPZ_ARRAYS = ("signal", "scale", "time", "label")
+EXTRAS = ("time", "label")
+"""What a file may hold beside its samples."""
 
 
 @dataclass(frozen=True)
 class Format:
     """How recordings of a kind of file are read and written."""
 
-    read: Callable[[Path, Card, str | None], Content]
+    read: Callable[[Path, Card, str | None, tuple[str, ...]], Content]
     write: Callable[[Path, Card, Recording, Mapping[str, NDArray[Any]]], None]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edgeclust import Labeler
 
-from toy import toy_recordings
+from toy import TOY_CARD, toy_recordings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 STREAM = toy_recordings(n_subjects=1, seconds=8, seed=7)[0].signal.T.astype(np.float64)
@@ -77,3 +77,22 @@ def test_after_a_crash_it_goes_on_from_the_last_save(toy_model: Path, tmp_path: 
             f"starting with {resumed} windows seen",
             f"saved with {last} windows seen",
         ]
+
+
+def test_clusters_are_named_after_a_day(toy_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "day.csv"
+    rows = [
+        ",".join([*map(repr, sample), TOY_CARD.classes[index // 200]])
+        for index, sample in enumerate(STREAM.tolist())
+    ]
+    path.write_text("\n".join(["ax,ay,az,label", *rows]) + "\n")
+    process = start("name_after_a_day.py", toy_model, path, tmp_path / "mine")
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    day, *clusters, last = out.splitlines()
+    assert day.startswith("the day: {0: ")
+    named = {line.split(" is ")[1] for line in clusters if line.startswith("cluster")}
+    assert named == {"rest", "walk", "run"}
+    assert last == "the day after begins with rest"
+    with Labeler.open(toy_model, state=tmp_path / "mine") as labeler:
+        assert set(labeler.tally.names) == named

@@ -18,7 +18,7 @@ PACKAGES = {
     "edgeclust.har_data": ROOT / "har_data",
 }
 
-FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler"}
+FLOOR_1 = {"edgeclust.encoder", "edgeclust.labeler", "edgeclust.recording_labels"}
 FLOOR_4 = {
     f"edgeclust.{name}"
     for name in (
@@ -28,6 +28,10 @@ FLOOR_4 = {
         "console",
         "data_commands",
         "options",
+        "name_command",
+        "population",
+        "population_commands",
+        "ray_engine",
         "reproduce",
         "state_commands",
     )

@@ -162,7 +162,7 @@ def test_what_a_part_refuses_is_an_error_of_the_state() -> None:
 def test_a_name_without_room_is_refused(name: str) -> None:
     tally = Tally(1)
     tally.names = [name]
-    with pytest.raises(DataError, match="a name should take 32 bytes at most, got"):
+    with pytest.raises(DataError, match="a name should take 32 bytes of UTF-8 at most"):
         tally.fields()
     tally.names = ["ü" * 16]
     restore({"tally": tally}, pack({"tally": tally}))

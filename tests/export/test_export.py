@@ -207,17 +207,19 @@ def test_an_aligned_model_labels_a_tilted_stream_as_an_upright_one(tmp_path: Pat
     stream = stream[:, 60 * 25 :]  # walking, then running
     tilt = np.array([[1, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]])  # about x, by 53 degrees
     tilted = (1.1 * tilt @ stream).astype(np.float32)
-    straight = [event.cluster for event in Labeler.open(path).push(stream.T)]
-    turned = [event.cluster for event in Labeler.open(path).push(tilted.T)]
+    straight = [event.cluster for event in Labeler.open(path, learn="off").push(stream.T)]
+    turned = [event.cluster for event in Labeler.open(path, learn="off").push(tilted.T)]
     assert turned[10:] == straight[10:]
     fixed = replace(model, alignment=None)
     path = export(fixed, tmp_path / "fixed.onnx", upright)
     near, far = (
-        [event.distance or 0.0 for event in Labeler.open(path).push(samples.T)]
+        [event.distance or 0.0 for event in Labeler.open(path, learn="off").push(samples.T)]
         for samples in (stream, tilted)
     )
     assert not np.allclose(near, far, rtol=0.1)  # what the alignment is for
-    assert [event.cluster for event in Labeler.open(path).push(tilted.T)][10:] != straight[10:]
+    assert [event.cluster for event in Labeler.open(path, learn="off").push(tilted.T)][
+        10:
+    ] != straight[10:]
 
 
 def test_the_file_says_what_the_device_has_to_know(

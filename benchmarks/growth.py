@@ -1,0 +1,128 @@
+r"""What new clusters are opened for: an activity that the training never saw, and nothing else.
+
+    .venv/bin/python benchmarks/growth.py recordings/hapt --out results/device \
+        --without lying walking --splits 0
+
+For each split of the subjects and each activity a model (four restarts) learns from two thirds of
+the subjects and what else they do, without labels. Then each other subject's recordings come in
+the order of time, twice, with slots for three new clusters; first each subject has a device of
+their own, then all wear one in turn. A cluster is of the new activity where it was opened amid it.
+Scored is the second time: how much of the activity the new clusters have, and how much of
+everything else. The same streams under a model that knows all activities (that of
+benchmarks/device_learning.py, in the same folder) say what is opened for nothing.
+`recordings/hapt` is the folder that benchmarks/recordings.py makes.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgeclust import Labeler, WindowedDataset
+from edgeclust.export import export_model
+from edgeclust.har_data import open_recordings
+from edgeclust.train.config import TrainConfig
+from edgeclust.train.run import Run, library_versions
+from edgeclust.train.settings import split
+
+SLOTS = 3
+
+
+def main() -> None:
+    """Train what is missing, stream everybody, print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", help="recordings folder")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
+    parser.add_argument("--splits", type=int, nargs="+", default=[0])
+    parser.add_argument("--without", nargs="*", default=["lying", "walking"], help="activities")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    dataset = open_recordings(arguments.data)
+    print(
+        "split  without     novel  devices  with it  share of it: mean, least  of others"
+        "  opened elsewhere"
+    )
+    for seed in arguments.splits:
+        (part,) = split(dataset, "hold-out", seed)
+        for without in (*arguments.without, None):
+            train, test = part.train, part.test
+            assert isinstance(train, WindowedDataset)
+            assert isinstance(test, WindowedDataset)
+            name = "aligned" if without is None else f"without-{without}"
+            path = arguments.out / f"{dataset.card.name}-{name}-{seed}.onnx"
+            if not path.exists():
+                held = tuple(part.name.split(","))
+                train_without(train, without, seed, path, arguments.data, held)
+            each = [[subject] for subject in test.subjects]
+            print_row(path, test, without, seed, each)
+            print_row(path, test, without, seed, [list(test.subjects)])
+
+
+def train_without(
+    train: WindowedDataset,
+    without: str | None,
+    seed: int,
+    path: Path,
+    data: str,
+    held: tuple[str, ...],
+) -> None:
+    """Train on all but one activity and export."""
+    if without is not None:
+        activity = train.card.classes.index(without)
+        others = [r for r in train.recordings if r.labels is None or (r.labels != activity).all()]
+        train = WindowedDataset(train.card, others)
+    n_clusters = len(train.card.classes) - (without is not None)
+    config = TrainConfig(n_clusters=n_clusters, align="gravity", restarts=4, seed=seed)
+    folder = path.with_suffix("")
+    run = Run.create(folder, train, config, data=data, hold_out=held, overwrite=True)
+    summary = run.summary()
+    export_model(run.load_model(), path, train, training=summary, versions=library_versions())
+
+
+def print_row(
+    path: Path,
+    test: WindowedDataset,
+    without: str | None,
+    seed: int,
+    devices: Sequence[Sequence[str]],
+) -> None:
+    """Stream the wearers of each device and print what the new clusters have."""
+    activity = test.card.classes.index(without) if without else -1
+    shares, taken, elsewhere, novel = [], [], 0, []
+    for wearers in devices:
+        labeler = Labeler.open(path, grow=SLOTS)
+        own: list[int] = []  # clusters that were opened amid the new activity
+        for again in (False, True):
+            clusters, classes = [], []
+            for recording in test.select_subjects(wearers).recordings:
+                if recording.labels is None:
+                    continue
+                of_it = bool(recording.labels[0] == activity)
+                for event in [*labeler.push(recording.signal.T), *labeler.finish()]:
+                    clusters.append(-1 if event.cluster is None else event.cluster)
+                    classes.append(of_it)
+                    if of_it and not again:
+                        novel.append(bool(event.novel))
+                    if event.born is not None and of_it:
+                        own.append(event.born)
+                    elsewhere += event.born is not None and not of_it
+        if own:
+            got, new = np.isin(clusters, own), np.array(classes)
+            shares.append(100 * got[new].mean())
+            taken.append(100 * got[~new].mean())
+    row = f"{seed:5}  {without or 'nothing':10}"
+    row += f"  {100 * np.mean(novel):4.0f}%" if novel else "      -"
+    row += f"  {len(devices):7}  {len(shares):7}"
+    row += (
+        f"  {np.mean(shares):10.0f}%, {min(shares):10.0f}%  {np.mean(taken):8.1f}%"
+        if shares
+        else f"{'-':>26}{'-':>11}"
+    )
+    print(f"{row}  {elsewhere:16}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
