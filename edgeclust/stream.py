@@ -249,7 +249,7 @@ class WindowStream:
         self, windows: NDArray[np.float32], stamps: NDArray[np.float64]
     ) -> list[str | None]:
         """Return why each window cannot be labelled; None where it can."""
-        finite: NDArray[np.bool_] = np.isfinite(windows).all(axis=(1, 2))
+        finite = np.asarray(np.isfinite(windows).all(axis=(1, 2)))
         even = np.ones(len(windows), bool)
         if self._stamped:
             expected = (self._window - 1) / self._model_hz
