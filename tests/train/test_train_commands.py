@@ -410,7 +410,7 @@ def test_a_failed_export_leaves_no_file(
     from edgeclust.export import parity
 
     run("train", folder, "--out", out, *QUICK)
-    monkeypatch.setattr(parity, "LEAST_AGREEMENT", 1.1)
+    monkeypatch.setattr(parity.Parity.check, "__defaults__", (1.1,))
     assert "asked for" in fails_with(run("export", out, "--out", out.with_name("m.onnx")))
     assert not out.with_name("m.onnx").exists()
 
