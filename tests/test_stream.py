@@ -105,10 +105,3 @@ def test_a_stream_keeps_the_same_however_long_it_is() -> None:
     assert max(kept) < 60
     assert source.n_gaps == 5
     assert source._pending == []
-
-
-def test_a_gap_of_a_recording_is_one_of_a_stream() -> None:
-    timeline = pytest.importorskip("edgeclust.har_data.timeline")
-    from edgeclust.stamps import MOST_GAP_S
-
-    assert timeline.MOST_GAP_S == MOST_GAP_S

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeclust import DataError
+from edgeclust import DataError, stamps
+from edgeclust.har_data import timeline
 from edgeclust.har_data.timeline import Repairs, change_rate, to_steady_rate
 from edgeclust.resampling import StreamResampler
 
@@ -160,3 +161,7 @@ def test_a_recording_is_resampled_as_a_stream_is(
     np.testing.assert_allclose(
         change_rate(samples, *rates), np.concatenate(as_it_came), rtol=1e-9, atol=1e-12
     )
+
+
+def test_a_gap_of_a_recording_is_one_of_a_stream() -> None:
+    assert timeline.MOST_GAP_S == stamps.MOST_GAP_S
