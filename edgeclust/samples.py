@@ -51,8 +51,8 @@ def read_samples(
     Raises
     ------
     DataError
-        If the text is empty, a channel has no column, or a cell is no number; the message says
-        which line and column.
+        If the text is empty, a channel has no column, a line has more cells than the header, or a
+        cell is no number; the message says which line and column. Samples before it are out.
 
     Examples
     --------
@@ -63,11 +63,16 @@ def read_samples(
     [[0.10000000149011612, 1.0], [0.20000000298023224, 0.8999999761581421]] [0.0, 0.02]
     """
     values: list[list[float]] = []
-    for numbers, _ in _rows(lines, channels, source):
-        values.append(numbers)
-        if len(values) == chunk or dry():
+    try:
+        for numbers, _ in _rows(lines, channels, source):
+            values.append(numbers)
+            if len(values) == chunk or dry():
+                yield _as_chunk(values, len(channels))
+                values = []
+    except DataError:
+        if values:  # what came before the line at fault is sound
             yield _as_chunk(values, len(channels))
-            values = []
+        raise
     if values:
         yield _as_chunk(values, len(channels))
 
@@ -112,19 +117,28 @@ def _rows(
     lines: Iterable[str], channels: Sequence[str], source: str, label: bool = False
 ) -> Iterator[tuple[list[float], str]]:
     """Read the channels of each row, the time where there is one, and its label if wanted."""
-    rows = csv.reader(lines)
+    number = 0
     try:
+        # Line by line: a quote that is not closed is a fault of its own line.
+        rows = (next(csv.reader([line], strict=True), []) for line in lines)
         columns = read_header(next(rows, []), [*channels, *(["label"] if label else [])], source)
         timed = ["time"] if "time" in columns else []
         wanted = [columns.index(name) for name in [*channels, *timed]]
         place = columns.index("label") if label else len(columns)
+        number = 1
         for row in rows:
+            number += 1
             if len(row) <= 1 < len(columns) and not "".join(row).strip():
                 continue  # a blank line
-            numbers = _numbers(row, wanted, columns, f"{source}, line {rows.line_num}")
-            yield numbers, row[place].strip() if place < len(row) else ""
+            where = f"{source}, line {number}"
+            if any(cell.strip() for cell in row[len(columns) :]):
+                raise DataError(f"{where}: has {len(row)} columns, the header has {len(columns)}")
+            yield (
+                _numbers(row, wanted, columns, where),
+                row[place].strip() if place < len(row) else "",
+            )
     except csv.Error as error:
-        raise DataError(f"{source}, line {rows.line_num}: is no CSV: {error}") from error
+        raise DataError(f"{source}, line {number + 1}: is no CSV: {error}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{source}: is no UTF-8 text: {error}") from error
 

@@ -141,12 +141,13 @@ def encode_name(name: str) -> bytes:
     Raises
     ------
     DataError
-        If it takes more than 32 bytes or holds a zero.
+        If it takes more than 32 bytes, or holds what cannot be printed.
     """
     text = name.encode()
-    if len(text) > NAME_BYTES or b"\0" in text:
+    if len(text) > NAME_BYTES or not name.isprintable():
         raise DataError(
-            f"a name should take {NAME_BYTES} bytes of UTF-8 at most and hold no zero, got {name!r}"
+            f"a name should take {NAME_BYTES} bytes of UTF-8 at most, all of it printable, "
+            f"got {name!r}"
         )
     return text
 

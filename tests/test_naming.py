@@ -159,7 +159,11 @@ def test_images_are_named_too(image_model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("activity", "said"),
-    [("ä" * 17, "32 bytes of UTF-8 at most"), ("", "got an empty one"), ("a\0", "hold no zero")],
+    [
+        ("ä" * 17, "32 bytes of UTF-8 at most"),
+        ("", "got an empty one"),
+        ("a\0", "all of it printable"),
+    ],
 )
 def test_a_name_that_cannot_be_kept_names_nothing(
     toy_model: Path, activity: str, said: str
