@@ -423,11 +423,10 @@ def open_worker(model: Path) -> Callable[[Job], Outcome]:
 
     pyarrow.set_cpu_count(1)
     encoder = OnnxEncoder(model)
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
 
     def label(job: Job) -> Outcome:
         try:
-            return label_file(encoder, digest, job)
+            return label_file(encoder, job)
         except Exception as error:
             text = one_line(error)
             place = str(job.input)
@@ -436,15 +435,13 @@ def open_worker(model: Path) -> Callable[[Job], Outcome]:
     return label
 
 
-def label_file(encoder: OnnxEncoder, model_digest: str, job: Job) -> Outcome:
+def label_file(encoder: OnnxEncoder, job: Job) -> Outcome:
     """Label one recording, unless its labels are there.
 
     Parameters
     ----------
     encoder : OnnxEncoder
         The model.
-    model_digest : str
-        SHA-256 of its file, in hexadecimal.
     job : Job
         The recording.
 
@@ -458,7 +455,7 @@ def label_file(encoder: OnnxEncoder, model_digest: str, job: Job) -> Outcome:
     from edgeclust.har_data.recording_files import read_content
 
     started = time.perf_counter()
-    about = _about(model_digest, job)
+    about = _about(encoder.model_id, job)
     if (before := _read_about(job.output)) is not None:
         n_windows = before.pop("n_windows", 0)
         if before == about:
@@ -481,13 +478,13 @@ def label_file(encoder: OnnxEncoder, model_digest: str, job: Job) -> Outcome:
     return Outcome(len(labels), n_skipped, time.perf_counter() - started)
 
 
-def _about(model_digest: str, job: Job) -> dict[str, Any]:
+def _about(model_id: str, job: Job) -> dict[str, Any]:
     """Return all that the labels of a recording depend on."""
     with job.input.open("rb") as stream:
         content = hashlib.file_digest(stream, "sha256").hexdigest()
     return {
         "version": VERSION,
-        "model": model_digest,
+        "model": model_id,
         "recording": content,
         "channels": job.card.channel_names,
         "subject": job.subject,

@@ -117,11 +117,12 @@ def test_another_model_or_version_labels_anew(
     encoder = OnnxEncoder(toy_model)
     (job,) = find_recordings(str(files / "c.npz"), tmp_path, encoder.metadata)
     assert job.output == tmp_path / "c.parquet"
-    assert not label_file(encoder, "one", job).was_done
-    assert label_file(encoder, "one", job).was_done
-    assert not label_file(encoder, "two", job).was_done
+    assert not label_file(encoder, job).was_done
+    assert label_file(encoder, job).was_done
+    encoder.model_id = "another"
+    assert not label_file(encoder, job).was_done
     monkeypatch.setattr(edgeclust.population, "VERSION", VERSION + 1)
-    assert not label_file(encoder, "two", job).was_done
+    assert not label_file(encoder, job).was_done
 
 
 def test_a_recordings_folder_says_whose_its_files_are(toy_model: Path, tmp_path: Path) -> None:
@@ -275,9 +276,9 @@ def test_a_full_disk_leaves_no_half_file(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
-            label_file(encoder, "", job)
+            label_file(encoder, job)
     assert [*out.iterdir()] == []
-    assert label_file(encoder, "", job).n_windows == 23
+    assert label_file(encoder, job).n_windows == 23
 
 
 def test_a_model_of_images_is_refused(toy_model: Path, files: Path) -> None:
