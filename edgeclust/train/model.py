@@ -86,7 +86,7 @@ class TrainedModel:
         return align(dataset, self.alignment)
 
 
-def embed(encoder: nn.Module, dataset: Dataset) -> NDArray[np.float32]:
+def embed(encoder: nn.Module, dataset: Dataset, part: slice = slice(None)) -> NDArray[np.float32]:
     """Embed all windows of a data set as the device will: no gradient, nothing learnt.
 
     Parameters
@@ -95,19 +95,21 @@ def embed(encoder: nn.Module, dataset: Dataset) -> NDArray[np.float32]:
         Any; put back into the mode it was in.
     dataset : Dataset
         Windows in the encoder's units.
+    part : slice
+        Which of the windows; all if left out.
 
     Returns
     -------
     embedding : float32 array of shape (n_windows, n_features)
     """
+    indices = np.arange(len(dataset))[part]
     device = next(encoder.buffers()).device
     was_training = encoder.training
     encoder.eval()
     blocks = []
     with torch.inference_mode():
-        for start in range(0, len(dataset), BLOCK):
-            indices = np.arange(start, min(start + BLOCK, len(dataset)))
-            windows = torch.from_numpy(dataset.gather(indices)).to(device)
+        for start in range(0, max(1, len(indices)), BLOCK):
+            windows = torch.from_numpy(dataset.gather(indices[start : start + BLOCK])).to(device)
             blocks.append(encoder(windows).cpu().numpy())
     encoder.train(was_training)
     return np.concatenate(blocks)

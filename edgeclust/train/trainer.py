@@ -15,7 +15,9 @@ from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, even_posture
 from edgeclust.train.methods import METHODS, Costs, Method
 from edgeclust.train.methods.hard import hard
+from edgeclust.train.norms import share_norms
 from edgeclust.train.prior import LearnedPrior
+from edgeclust.train.ranks import add_gradients, all_rows, own_rows
 from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
@@ -105,6 +107,7 @@ class Trainer:
         self.encoder = encoder.to(self.device).train()
         with torch.no_grad():  # centroids start among the embeddings, as far out as they are
             spread = self.encoder(sample.to(self.device)).std()
+        self.encoder = share_norms(self.encoder, self.device)
         self.centroids = nn.Parameter(centroids.to(self.device) * spread)
         self.optimizer = torch.optim.Adam(
             [*self.encoder.parameters(), self.centroids], lr=config.learning_rate
@@ -116,11 +119,14 @@ class Trainer:
         """Learn from one batch; return its loss and its penalty, in nats per window.
 
         Each block of the batch is assigned by itself; where labels are given, one for each window
-        of the data, they stand instead.
+        of the data, they stand instead. Each rank encodes its part of the batch; all see the
+        distances of all.
         """
-        windows = torch.from_numpy(self.dataset.gather(np.concatenate(blocks)))
+        batch = np.concatenate(blocks)
+        windows = torch.from_numpy(self.dataset.gather(batch[own_rows(len(batch))]))
         embedding = self.encoder(windows.to(self.device))
-        squared = (embedding[:, None] - self.centroids).square().sum(dim=-1)
+        own = (embedding[:, None] - self.centroids).square().sum(dim=-1)
+        squared = all_rows(own, len(batch))
         table = squared.detach().cpu().numpy().astype(np.float64)
         if not np.isfinite(table).all():
             raise ConfigError(
@@ -142,6 +148,7 @@ class Trainer:
             loss, penalty = costs.mean(np.concatenate(parts)), costs.count_penalty(parts)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
+        add_gradients([*self.encoder.parameters(), self.centroids])
         self.optimizer.step()
         if self.prior is not None:
             self.log_prior = self.prior.update(cost.argmin(axis=1))
@@ -159,6 +166,50 @@ class Trainer:
         """
         with torch.no_grad():
             self.centroids[torch.from_numpy(empty)] = torch.from_numpy(seats).to(self.device)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all that steps have changed, for `restore`; not copied."""
+        numbers = {"sigma": self.sigma, "log_prior": self.log_prior}
+        if self.calibration is not None:
+            numbers["gap"] = self.calibration.gap
+        if self.prior is not None:
+            numbers["shares"] = self.prior.shares
+        state = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+        state["centroids"] = self.centroids.detach()
+        for name, tensor in self.encoder.state_dict().items():
+            state[f"encoder.{name}"] = tensor
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            for name, tensor in moments.items():
+                state[f"adam.{number}.{name}"] = tensor
+        return state
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on where another trainer of the same data and settings stood.
+
+        Parameters
+        ----------
+        state : dict of tensors
+            As `state` returned it; what else it holds is passed over.
+        """
+        self.sigma = state["sigma"].item()
+        self.log_prior = state["log_prior"].numpy()
+        if self.calibration is not None:
+            self.calibration.gap = state["gap"].item()
+        if self.prior is not None:
+            self.prior.shares = state["shares"].numpy()
+        with torch.no_grad():
+            self.centroids.copy_(state["centroids"])
+        adam: dict[int, dict[str, torch.Tensor]] = {}
+        weights = {}
+        for name, tensor in state.items():
+            match name.split(".", 1):
+                case ["encoder", rest]:
+                    weights[rest] = tensor
+                case ["adam", rest]:
+                    number, moment = rest.split(".")
+                    adam.setdefault(int(number), {})[moment] = tensor
+        self.encoder.load_state_dict(weights)
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": adam})
 
     @property
     def learned_prior(self) -> list[float] | None:
