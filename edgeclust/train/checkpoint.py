@@ -102,5 +102,5 @@ class Checkpoint:
         if what := difference(self.identity, identity):
             raise RunError(
                 f"{source}: is of another training, {what}: "
-                "say the same as then, or begin anew with --overwrite"
+                "go on with the same, or begin anew with --overwrite"
             )
