@@ -5,9 +5,11 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edgeclust.alignment import RIGID_MOUNTS, GravityAlignment, align, fit_alignment
@@ -18,9 +20,10 @@ from edgeclust.train.alarms import warn_of_empty, warn_of_gap
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.criterion import agreement, criterion
+from edgeclust.train.inputs import Inputs
 from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import TrainedModel, embed
-from edgeclust.train.trainer import Trainer
+from edgeclust.train.trainer import Trainer, pick_device
 from edgeclust.train.vote import vote
 
 logger = logging.getLogger(__name__)
@@ -185,8 +188,9 @@ def train(
         on_step(n_done, n_planned)
         return should_stop()
 
+    inputs = Inputs(dataset, pick_device(config.device))  # one for all restarts
     trainings = [
-        _Training(dataset, config, restart, alignment is not None)
+        _Training(dataset, config, restart, alignment is not None, inputs)
         for restart in range(config.restarts)
     ]
     gap_is_wide = False
@@ -295,7 +299,9 @@ class _Training:
     labels: NDArray[np.intp]
     block_size: float  # windows that share counts, mean over the last epoch
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool) -> None:
+    def __init__(
+        self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool, inputs: Inputs
+    ) -> None:
         self.dataset = dataset
         self.config = config
         self.restart = restart
@@ -304,7 +310,7 @@ class _Training:
             self.groups = np.unique(dataset.groups, return_inverse=True)[1]
         self.rng = np.random.default_rng([config.seed, restart])
         seed = int(self.rng.integers(2**63))
-        self.trainer = Trainer(dataset, config, seed, aligned)
+        self.trainer = Trainer(dataset, config, seed, aligned, inputs)
         self.reports: list[EpochReport] = []
         # A fixed sigma and a learned prior may say that fewer clusters are right; rivals collapse.
         self.fills_all = (config.method, config.sigma) == (
@@ -340,19 +346,24 @@ class _Training:
         """
         dataset, config = self.dataset, self.config
         started = time.perf_counter()
-        losses, objectives, n_windows, n_blocks = [], [], 0, 0
-        for blocks in draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng):
+        losses, penalties, n_windows, n_blocks = [], [], 0, 0
+        batches = draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng)
+        for blocks, following in pairwise(chain(batches, [None])):
+            assert blocks is not None
+            if following is not None:
+                self.trainer.expect(following)
             loss, penalty = self.trainer.step(blocks, voted)
             losses.append(loss)
-            objectives.append(loss + penalty)
+            penalties.append(penalty)
             n_windows += sum(len(block) for block in blocks)
             n_blocks += len(blocks)
             if after_step():
                 break
+        mean_loss = float(np.mean(torch.stack(losses).tolist()))  # waits for the device
         seconds = time.perf_counter() - started
         self.block_size = n_windows / n_blocks
         self.clusters = self.trainer.clusters()
-        self.embedding = embed(self.trainer.encoder, dataset)
+        self.embedding = embed(self.trainer.encoder, dataset, self.trainer.inputs)
         cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
         self.labels = cost.argmin(axis=1)
         if self.fills_all and voted is None and n_epochs / 2 <= epoch < n_epochs:
@@ -362,8 +373,8 @@ class _Training:
                 restart=self.restart,
                 epoch=epoch,
                 n_epochs=n_epochs,
-                loss=float(np.mean(losses)),
-                objective=float(np.mean(objectives)),
+                loss=mean_loss,
+                objective=mean_loss + float(np.mean(penalties)),
                 criterion=criterion(cost, self.groups, dataset.followers),
                 sigma=self.clusters.sigma,
                 metrics=clustering_metrics(
