@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from edgeclust.__main__ import main
 from edgeclust.train.ranks import rank
@@ -21,7 +22,7 @@ def die_at(n_steps: int, dying: int) -> None:
 
     def counted(
         self: Trainer, blocks: list[NDArray[np.intp]], labels: NDArray[np.intp] | None = None
-    ) -> tuple[float, float]:
+    ) -> tuple[Tensor, float]:
         nonlocal n_left
         n_left -= 1
         if n_left == 0 and rank() == dying:

@@ -14,9 +14,11 @@ from edgeclust.train.batches import n_batches
 from edgeclust.train.checkpoint import Checkpoint
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.identity import identify
+from edgeclust.train.inputs import Inputs
 from edgeclust.train.model import TrainedModel
 from edgeclust.train.ranks import agreed, n_ranks, on_any, rank
 from edgeclust.train.tournament import Tournament
+from edgeclust.train.trainer import pick_device
 from edgeclust.train.training import EpochReport, Training
 
 logger = logging.getLogger(__name__)
@@ -118,6 +120,8 @@ def train(
         If `resume` is of other data, settings or versions, or another process is lost.
     """
     config.check_windows(len(dataset))
+    if n_ranks() > len(dataset):
+        raise ConfigError(f"{n_ranks()} processes are more than the {len(dataset)} windows")
     identity: dict[str, Any] = {}
     if on_checkpoint is not None or resume is not None or n_ranks() > 1:
         identity = identify(dataset, config)
@@ -131,8 +135,9 @@ def train(
         dataset = align(dataset, alignment)
     n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
     n_epochs = config.epochs or max(MIN_EPOCHS, math.ceil(N_STEPS / n_steps))
+    inputs = Inputs(dataset, pick_device(config.device))  # one for all restarts
     trainings = [
-        Training(dataset, config, restart, alignment is not None)
+        Training(dataset, config, restart, alignment is not None, inputs)
         for restart in range(config.restarts)
     ]
     tournament = Tournament(trainings, n_epochs)

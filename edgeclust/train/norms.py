@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from edgeclust.train.ranks import n_ranks, total
+from edgeclust.train.ranks import all_rows, n_ranks, total
 
 
 class _Total(torch.autograd.Function):
@@ -23,6 +23,26 @@ class _Total(torch.autograd.Function):
         return total(gradients[0].clone())
 
 
+def moments_of_all(mean: Tensor, variance: Tensor, n_rows: int) -> tuple[Tensor, Tensor, int]:
+    """Return the moments of all ranks' rows from those of this rank's; no gradient passes.
+
+    Parameters
+    ----------
+    mean, variance : Tensors of shape (n_columns,)
+        Of each column of this rank's rows.
+    n_rows : int
+        How many those are.
+    """
+    if n_ranks() == 1:
+        return mean, variance, n_rows
+    own = torch.stack([torch.full_like(mean, n_rows), mean, variance])
+    n, means, variances = all_rows(own[None], n_ranks()).unbind(1)
+    n_all = n.sum(dim=0)
+    mean = (n * means).sum(dim=0) / n_all
+    variance = (n * (variances + (means - mean).square())).sum(dim=0) / n_all
+    return mean, variance, int(n_all[0])
+
+
 class RankedBatchNorm(_BatchNorm):
     """Batch normalisation by the mean and variance of all ranks' windows, for the CPU.
 
@@ -34,7 +54,7 @@ class RankedBatchNorm(_BatchNorm):
         """Take any shape, as it was checked by the layer this one stands for."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map (n, n_features, *shape) to the same, normalised; a rank may have no windows."""
+        """Map (n, n_features, *shape) to the same, normalised."""
         if not self.training:
             return super().forward(features)
         axes, shape = [0, *range(2, features.ndim)], [1, -1, *[1] * (features.ndim - 2)]

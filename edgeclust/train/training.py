@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from edgeclust.dataset import Dataset
 from edgeclust.train.batches import draw_batches, n_batches
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.criterion import criterion
+from edgeclust.train.inputs import Inputs
 from edgeclust.train.metrics import clustering_metrics
 from edgeclust.train.model import embed
 from edgeclust.train.ranks import agreed, all_rows, own_rows
@@ -90,6 +92,8 @@ class Training:
         Which of the trainings from other weights.
     aligned : bool
         Whether the windows are turned by gravity.
+    inputs : Inputs
+        What all restarts share.
 
     Attributes
     ----------
@@ -110,7 +114,9 @@ class Training:
     labels: NDArray[np.intp]
     block_size: float
 
-    def __init__(self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool) -> None:
+    def __init__(
+        self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool, inputs: Inputs
+    ) -> None:
         self.dataset = dataset
         self.config = config
         self.restart = restart
@@ -119,7 +125,7 @@ class Training:
             self.groups = np.unique(dataset.groups, return_inverse=True)[1]
         self.rng = np.random.default_rng([config.seed, restart])
         seed = int(self.rng.integers(2**63))
-        self.trainer = Trainer(dataset, config, seed, aligned)
+        self.trainer = Trainer(dataset, config, seed, aligned, inputs)
         self.reports: list[EpochReport] = []
         # A fixed sigma and a learned prior may say that fewer clusters are right; rivals collapse.
         self.fills_all = (config.method, config.sigma) == (
@@ -156,15 +162,20 @@ class Training:
         """
         dataset, config = self.dataset, self.config
         started = time.perf_counter()
-        losses, objectives, n_windows, n_blocks = [], [], 0, 0
-        for blocks in draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng):
+        losses, penalties, n_windows, n_blocks = [], [], 0, 0
+        batches = draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng)
+        for blocks, following in pairwise(chain(batches, [None])):
+            assert blocks is not None
+            if following is not None:
+                self.trainer.expect(following)
             loss, penalty = self.trainer.step(blocks, voted)
             losses.append(loss)
-            objectives.append(loss + penalty)
+            penalties.append(penalty)
             n_windows += sum(len(block) for block in blocks)
             n_blocks += len(blocks)
             if after_step():
                 break
+        mean_loss = float(np.mean(torch.stack(losses).tolist()))  # waits for the device
         seconds = time.perf_counter() - started
         self.block_size = n_windows / n_blocks
         self.clusters = self.trainer.clusters()
@@ -176,8 +187,8 @@ class Training:
                 restart=self.restart,
                 epoch=epoch,
                 n_epochs=n_epochs,
-                loss=float(np.mean(losses)),
-                objective=float(np.mean(objectives)),
+                loss=mean_loss,
+                objective=mean_loss + float(np.mean(penalties)),
                 criterion=criterion(cost, self.groups, dataset.followers),
                 sigma=self.clusters.sigma,
                 metrics=clustering_metrics(
@@ -223,7 +234,8 @@ class Training:
     def _label(self) -> NDArray[np.float64]:
         """Embed all windows, each rank its own, label each by its cheapest cluster; the costs."""
         dataset = self.dataset
-        own = embed(self.trainer.encoder, dataset, own_rows(len(dataset)))
+        trainer = self.trainer
+        own = embed(trainer.encoder, dataset, trainer.inputs, own_rows(len(dataset)))
         self.embedding = all_rows(torch.from_numpy(own), len(dataset)).numpy()
         cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
         self.labels = agreed(cost.argmin(axis=1))

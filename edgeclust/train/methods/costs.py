@@ -69,7 +69,7 @@ class Costs:
         labels : intp array of shape (n_windows,)
             Cluster of each window.
         """
-        chosen = torch.from_numpy(labels).to(self.squared.device)[:, None]
+        chosen = torch.from_numpy(labels).to(self.squared.device, non_blocking=True)[:, None]
         assigned = self.squared.gather(1, chosen)
         return assigned.mean() / self.sigma - float(self.log_prior[labels].mean())
 
@@ -117,4 +117,4 @@ class Costs:
 
     def _tensor(self, values: NDArray[np.float64]) -> Tensor:
         """Return numbers where, and as precise as, the distances are."""
-        return torch.from_numpy(values).to(self.squared)
+        return torch.from_numpy(values).to(self.squared, non_blocking=True)
