@@ -101,13 +101,15 @@ class CentroidLearner:
         np.fill_diagonal(between, np.inf)
         nearest = np.sqrt(between.min(axis=1, keepdims=True))
         nearest[np.isinf(nearest)] = 0  # of one cluster there is nothing to learn
+        self._ones = np.ones(clusters.centroids.shape[1])
         self._most = np.maximum(max_shift * nearest, np.finfo(np.float32).tiny)
         self.reset()
 
     def reset(self) -> None:
         """Go back to the exported centroids, and forget all places."""
         self.clusters = self._exported
-        self._places = np.zeros((N_PLACES, self._exported.centroids.shape[1]), np.float32)
+        # Rounded to float32, as they are saved; infinitely far until the first visit.
+        self._places = np.full((N_PLACES, self._exported.centroids.shape[1]), np.inf)
         self._visits = np.zeros(N_PLACES, np.uint32)
         self._visited = np.zeros(N_PLACES, np.uint64)  # when last
         self._time = 0
@@ -130,7 +132,7 @@ class CentroidLearner:
         """Return all that it learnt, as copies; the shapes follow from those of the centroids."""
         return {
             "centroids": self.clusters.centroids.astype("<f4"),
-            "places": self._places.astype("<f4"),
+            "places": np.where(self._visits[:, None], self._places, 0).astype("<f4"),
             "visits": self._visits.astype("<u4"),
             "visited": self._visited.astype("<u8"),
             "time": np.array([self._time, self._n_admitted], "<u8"),
@@ -164,8 +166,8 @@ class CentroidLearner:
         if (fields["visited"] > time).any() or n_admitted > time:
             raise DataError(f"the learner's places were visited after its last window, {time}")
         self.clusters = replace(self._exported, centroids=centroids)
-        self._places = fields["places"].astype(np.float32)
         self._visits = fields["visits"].astype(np.uint32)
+        self._places = np.where(self._visits[:, None], fields["places"].astype(np.float64), np.inf)
         self._visited = fields["visited"].astype(np.uint64)
         self._time, self._n_admitted = time, n_admitted
 
@@ -173,16 +175,18 @@ class CentroidLearner:
         """Note that a window came by; return whether the place is admitted for it."""
         self._time += 1
         away = self._places - embedding
-        squared = np.einsum("pf,pf->p", away, away)
-        squared[self._visits == 0] = np.inf
+        away *= away
+        squared = away.dot(self._ones)
         place = int(squared.argmin())
-        if not squared[place] <= self._radius:
-            place = int(self._visited.argmin())
+        if squared[place] <= self._radius:
+            visits = min(int(self._visits[place]) + 1, _MOST_VISITS)
+            here = self._places[place]
+            here += (embedding - here) / min(visits, MEMORY)
+            here[:] = here.astype(np.float32)
+        else:
+            place, visits = int(self._visited.argmin()), 1
             self._places[place] = embedding
-            self._visits[place] = 0
-        visits = min(int(self._visits[place]) + 1, _MOST_VISITS)
         self._visits[place], self._visited[place] = visits, self._time
-        self._places[place] += (embedding - self._places[place]) / min(visits, MEMORY)
         return visits in (2, 3) or (visits >= 4 and visits & (visits - 1) == 0)
 
     def _move(self) -> None:
