@@ -1,5 +1,7 @@
 """Clusters in embedding space: which one a window is nearest to, and how surely."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,6 +44,12 @@ class Clusters:
     def _points(self) -> NDArray[np.float64]:
         """The centroids in float64, for every window is compared with them."""
         return self.centroids.astype(np.float64)
+
+    @cached_property
+    def _log_priors(self) -> list[float]:
+        """The prior in plain numbers."""
+        log_priors: list[float] = self.log_prior.tolist()
+        return log_priors
 
     @cached_property
     def _ones(self) -> NDArray[np.float64]:
@@ -128,18 +136,40 @@ class Clusters:
         share: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
         return share
 
-    @staticmethod
-    def share(cost: NDArray[np.float64], cluster: int, temperature: float = 1.0) -> float:
-        """Probability of one cluster given one window, from its costs: quicker than `posterior`.
+    def costs_of(self, squared: NDArray[np.float64]) -> list[float]:
+        """Costs of one window, in plain numbers: of so few, numpy takes several times as long.
 
         Parameters
         ----------
-        cost : float64 array of shape (n_clusters,)
-            A row of what `cost` returns. Not modified.
+        squared : float64 array of shape (n_clusters,)
+            A row of what `squared_distances` returns. Not modified.
+
+        Returns
+        -------
+        costs : list of float
+            That row of `cost`.
+        """
+        pairs = zip(squared.tolist(), self._log_priors, strict=True)
+        return [distance / self.sigma - log_prior for distance, log_prior in pairs]
+
+    @staticmethod
+    def share(costs: Sequence[float], cluster: int, temperature: float = 1.0) -> float:
+        """Probability of one cluster given one window.
+
+        Parameters
+        ----------
+        costs : sequence of float
+            As `costs_of` returns them, finite.
         cluster : int
             Which one.
         temperature : float
             As `posterior` takes it.
+
+        Returns
+        -------
+        share : float
+            As `posterior` has it.
         """
-        likelihood = np.exp((cost[cost.argmin()] - cost) / temperature)
-        return float(likelihood[cluster] / np.add.reduce(likelihood))
+        least = min(costs)
+        likelihood = [math.exp((least - cost) / temperature) for cost in costs]
+        return likelihood[cluster] / sum(likelihood)

@@ -3,9 +3,8 @@
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +34,7 @@ OFF = "off"
 TOO_LARGE = "values too large for the model"
 
 
-@dataclass(frozen=True)
-class LabelEvent:
+class LabelEvent(NamedTuple):
     """The label of one window of a stream, or why it has none.
 
     Parameters
@@ -77,7 +75,7 @@ class LabelEvent:
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as ``edgeclust label`` prints it, no `skipped` or `born` of None."""
-        content = asdict(self)
+        content = self._asdict()
         for key in ("skipped", "born"):
             if content[key] is None:
                 del content[key]
@@ -630,17 +628,18 @@ class Labeler:
         embedding = self._encoder.embed(_turned(window, self._turn)[None])
         clusters = self._clusters
         squared = clusters.squared_distances(embedding)[0]
-        cost = clusters.cost(squared)
-        nearest = int(cost.argmin())
-        if not math.isfinite(cost[nearest]):  # samples so large that the network overflows
+        costs = clusters.costs_of(squared)
+        least = min(costs)
+        if not math.isfinite(least):  # samples so large that the network overflows
             return self._skip(t, TOO_LARGE)
+        nearest = costs.index(least)
         cluster = self._bout.update(nearest)
         return LabelEvent(
             t=float(t),
             cluster=cluster,
             name=self._name_of(cluster),
             distance=math.sqrt(squared[cluster]),
-            confidence=clusters.share(cost, cluster, self.metadata.temperature),
+            confidence=clusters.share(costs, cluster, self.metadata.temperature),
             novel=math.sqrt(squared[nearest]) > self._radii[nearest],
             born=self._learn(embedding[0], clusters, squared, nearest) if self.learning else None,
         )

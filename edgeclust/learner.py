@@ -101,7 +101,8 @@ class CentroidLearner:
         np.fill_diagonal(between, np.inf)
         nearest = np.sqrt(between.min(axis=1, keepdims=True))
         nearest[np.isinf(nearest)] = 0  # of one cluster there is nothing to learn
-        self._ones = np.ones(clusters.centroids.shape[1])
+        n_features = clusters.centroids.shape[1]
+        self._ones, self._away = np.ones(n_features), np.empty((N_PLACES, n_features))
         self._most = np.maximum(max_shift * nearest, np.finfo(np.float32).tiny)
         self.reset()
 
@@ -110,8 +111,8 @@ class CentroidLearner:
         self.clusters = self._exported
         # Rounded to float32, as they are saved; infinitely far until the first visit.
         self._places = np.full((N_PLACES, self._exported.centroids.shape[1]), np.inf)
-        self._visits = np.zeros(N_PLACES, np.uint32)
-        self._visited = np.zeros(N_PLACES, np.uint64)  # when last
+        self._visits = [0] * N_PLACES
+        self._visited = [0] * N_PLACES  # when last
         self._time = 0
         self._n_admitted = 0
 
@@ -123,7 +124,7 @@ class CentroidLearner:
         embedding : float32 array of shape (n_features,)
             Finite. Not modified.
         """
-        if self._visit(embedding.astype(np.float64)):
+        if self._visit(embedding):
             self._n_admitted += 1
             if self._n_admitted % EVERY == 0:
                 self._move()
@@ -132,9 +133,9 @@ class CentroidLearner:
         """Return all that it learnt, as copies; the shapes follow from those of the centroids."""
         return {
             "centroids": self.clusters.centroids.astype("<f4"),
-            "places": np.where(self._visits[:, None], self._places, 0).astype("<f4"),
-            "visits": self._visits.astype("<u4"),
-            "visited": self._visited.astype("<u8"),
+            "places": np.where(np.isfinite(self._places), self._places, 0).astype("<f4"),
+            "visits": np.array(self._visits, "<u4"),
+            "visited": np.array(self._visited, "<u8"),
             "time": np.array([self._time, self._n_admitted], "<u8"),
         }
 
@@ -166,33 +167,35 @@ class CentroidLearner:
         if (fields["visited"] > time).any() or n_admitted > time:
             raise DataError(f"the learner's places were visited after its last window, {time}")
         self.clusters = replace(self._exported, centroids=centroids)
-        self._visits = fields["visits"].astype(np.uint32)
-        self._places = np.where(self._visits[:, None], fields["places"].astype(np.float64), np.inf)
-        self._visited = fields["visited"].astype(np.uint64)
+        self._visits, self._visited = fields["visits"].tolist(), fields["visited"].tolist()
+        known = fields["visits"][:, None] > 0
+        self._places = np.where(known, fields["places"].astype(np.float64), np.inf)
         self._time, self._n_admitted = time, n_admitted
 
-    def _visit(self, embedding: NDArray[np.float64]) -> bool:
+    def _visit(self, embedding: NDArray[np.float32]) -> bool:
         """Note that a window came by; return whether the place is admitted for it."""
         self._time += 1
-        away = self._places - embedding
-        away *= away
-        squared = away.dot(self._ones)
+        point = embedding.astype(np.float64)
+        np.subtract(self._places, point, out=self._away)
+        np.square(self._away, out=self._away)
+        squared = self._away.dot(self._ones)
         place = int(squared.argmin())
         if squared[place] <= self._radius:
-            visits = min(int(self._visits[place]) + 1, _MOST_VISITS)
+            visits = min(self._visits[place] + 1, _MOST_VISITS)
             here = self._places[place]
-            here += (embedding - here) / min(visits, MEMORY)
-            here[:] = here.astype(np.float32)
+            here = here + (point - here) / min(visits, MEMORY)
+            self._places[place] = here.astype(np.float32)
         else:
-            place, visits = int(self._visited.argmin()), 1
-            self._places[place] = embedding
+            place, visits = self._visited.index(min(self._visited)), 1
+            self._places[place] = point
         self._visits[place], self._visited[place] = visits, self._time
         return visits in (2, 3) or (visits >= 4 and visits & (visits - 1) == 0)
 
     def _move(self) -> None:
         """Assign the places that count, and move each centroid towards the mean of its own."""
-        known = self._visits >= 2
-        weights = np.minimum(self._visits[known], MOST_WEIGHT).astype(np.float64)
+        visits = np.array(self._visits)
+        known = visits >= 2
+        weights = np.minimum(visits[known], MOST_WEIGHT).astype(np.float64)
         places, start = self._places[known], self._exported.centroids.astype(np.float64)
         cost = self.clusters.cost(self.clusters.squared_distances(places))
         labels = assign(cost, weight=self._weight)

@@ -56,5 +56,5 @@ def test_one_window_alone_is_as_far_and_as_surely_of_a_cluster_as_among_others()
     for row, window in enumerate(embedding):
         alone = clusters.squared_distances(window[None])
         np.testing.assert_allclose(alone[0], squared[row], rtol=1e-12)
-        shares = [clusters.share(clusters.cost(alone)[0], k, temperature=3.0) for k in range(5)]
+        shares = [clusters.share(clusters.costs_of(alone[0]), k, temperature=3.0) for k in range(5)]
         np.testing.assert_allclose(shares, posterior[row], rtol=1e-12)
