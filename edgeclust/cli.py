@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -791,7 +790,7 @@ def _event_writer(format: EventFormat, grows: bool) -> Callable[[dict[str, Any]]
     """Return what prints an event at once, in a format, with `born` where clusters may be."""
     if format is EventFormat.jsonl:
         return print_json
-    columns = [field.name for field in fields(LabelEvent) if grows or field.name != "born"]
+    columns = [name for name in LabelEvent._fields if grows or name != "born"]
     rows = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     rows.writeheader()
 
