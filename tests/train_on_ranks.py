@@ -36,7 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
     "learned": {"prior": "learned"},
     "ent": {"method": "ent"},
     "ckm": {"method": "ckm"},
-    "images": {"encoder": "smallconv"},
+    "images": {"encoder": "conv2d"},
 }
 
 

@@ -125,11 +125,12 @@ def add_gradients(parameters: Iterable[nn.Parameter]) -> None:
     if n_ranks() == 1:
         return
     learnt = list(parameters)
-    # A rank without windows of the batch may have none.
-    parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in learnt]
-    sums = total(torch.cat([part.flatten() for part in parts]))
-    for parameter, part in zip(learnt, sums.split([p.numel() for p in learnt]), strict=True):
-        parameter.grad = part.view_as(parameter)
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in learnt]
+    sums = total(torch.cat([gradient.flatten() for gradient in gradients]))
+    parts = sums.split([gradient.numel() for gradient in gradients])
+    for parameter, gradient, part in zip(learnt, gradients, parts, strict=True):
+        # Copied, as a fused optimiser goes by the order of the weights in memory.
+        parameter.grad = gradient.copy_(part.view_as(gradient))
 
 
 def label_blocks(

@@ -261,6 +261,7 @@ class Trainer:
             self.prior.shares = state["shares"].numpy()
         with torch.no_grad():
             self.centroids.copy_(state["centroids"])
+        learnt = [*self.encoder.parameters(), self.centroids]
         adam: dict[int, dict[str, Tensor]] = {}
         weights = {}
         for name, tensor in state.items():
@@ -269,6 +270,8 @@ class Trainer:
                     weights[rest] = tensor
                 case ["adam", rest]:
                     number, moment = rest.split(".")
+                    if tensor.ndim:  # in the order of its weights in memory, as Adam takes them
+                        tensor = torch.empty_like(learnt[int(number)]).copy_(tensor)
                     adam.setdefault(int(number), {})[moment] = tensor
         self.encoder.load_state_dict(weights)
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": adam})
