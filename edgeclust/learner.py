@@ -17,13 +17,13 @@ from edgeclust.assignment import assign
 from edgeclust.clusters import Clusters
 from edgeclust.errors import ConfigError, DataError
 
-MODES = {"gated": (0.1, 3.0), "free": (0.5, 0.5)}
+MODES = {"gated": (0.3, 3.0), "free": (0.5, 0.5)}
 """Each mode's weight of the count penalty, and the visits that the exported place counts for."""
 
 N_PLACES = 64
 """Places that are remembered; a new one takes that which was not visited for longest."""
 
-RADIUS = 0.06
+RADIUS = 0.03
 """Squared distance within which a window visits a place, over the centroids' mean one."""
 
 MEMORY = 16
@@ -32,7 +32,7 @@ MEMORY = 16
 MOST_WEIGHT = 4
 """Visits that a place counts for in the mean of its cluster, at most."""
 
-EVERY = 8
+EVERY = 4
 """Admissions from one update of the centroids to the next."""
 
 RATE = 0.3
@@ -45,7 +45,7 @@ class CentroidLearner:
     """Move centroids to where the windows of a stream lie, in fixed memory.
 
     A window visits the place it is near, or opens one. A place that was visited twice counts: now,
-    at the third and fourth visit, and whenever its visits have doubled, it is admitted. Every 8
+    at the third and fourth visit, and whenever its visits have doubled, it is admitted. Every 4
     admissions the places are assigned to the clusters with the hard regularisation of training,
     at a fraction of its price; each centroid then goes part of the way to the mean of its places,
     shrunk towards where it was exported, and never further from there than `max_shift`. The same
