@@ -57,6 +57,17 @@ def label_many(model: Path, files: Path, *options: object) -> list[str]:
     ]
 
 
+def test_without_onnxruntime_numpy_labels_them(
+    toy_model: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # so that it cannot be imported
+    metadata = edgeclust.population.open_encoder(toy_model).metadata
+    jobs = find_recordings(f"{files}/b/*.csv", files.parent / "labels", metadata)
+    (files.parent / "labels" / "b").mkdir(parents=True)
+    (job,) = jobs
+    assert open_worker(toy_model)(job).n_windows == 23
+
+
 def test_each_recording_gets_a_file_of_its_labels(toy_model: Path, files: Path) -> None:
     result = run(*label_many(toy_model, files, "--json"))
     assert result.exit_code == 0, result.output
