@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeclust.train.encoders import FilterBank
+from edgeclust.train.norms import moments_of_all
 
 BLOCK = 1 << 19
 """Numbers that the filters of a block of windows give at once, about: few enough for the cache."""
@@ -102,9 +103,9 @@ class Halves:
         rows = outputs.flatten(0, 1)
         mean, variance = norm.running_mean, norm.running_var
         if norm.training:
-            mean, variance = batch_moments(rows)
+            mean, variance, n_rows = moments_of_all(*batch_moments(rows), len(rows))
             with torch.no_grad():
-                spread = variance * (len(rows) / max(1, len(rows) - 1))
+                spread = variance * (n_rows / max(1, n_rows - 1))
                 norm.running_mean.lerp_(mean, norm.momentum)
                 norm.running_var.lerp_(spread, norm.momentum)
                 norm.num_batches_tracked += 1
@@ -145,8 +146,11 @@ def encode(encoder: nn.Module, windows: Tensor) -> Tensor:
     return embedding
 
 
-def _normalize(norm: nn.BatchNorm1d, features: Tensor) -> Tensor:
+def _normalize(norm: nn.Module, features: Tensor) -> Tensor:
     """Do what the layer does, to images of one row."""
+    if not isinstance(norm, nn.BatchNorm1d):  # one over the windows of all ranks takes any
+        found: Tensor = norm(features)
+        return found
     if norm.training:
         assert norm.num_batches_tracked is not None
         norm.num_batches_tracked += 1

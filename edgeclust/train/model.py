@@ -89,7 +89,10 @@ class TrainedModel:
 
 
 def embed(
-    encoder: nn.Module, dataset: Dataset, inputs: Inputs | None = None
+    encoder: nn.Module,
+    dataset: Dataset,
+    inputs: Inputs | None = None,
+    part: slice = slice(None),
 ) -> NDArray[np.float32]:
     """Embed all windows of a data set as the device will: no gradient, nothing learnt.
 
@@ -101,18 +104,21 @@ def embed(
         Windows in the encoder's units.
     inputs : Inputs, optional
         Those that it was trained on, on its device; left out, nothing is kept.
+    part : slice
+        Which of the windows, at least one; all if left out.
 
     Returns
     -------
     embedding : float32 array of shape (n_windows, n_features)
     """
     device = next(encoder.buffers()).device
+    own = np.arange(len(dataset))[part]
     was_training = encoder.training
     encoder.eval()
     blocks = []
     with torch.no_grad():
-        for start in range(0, len(dataset), BLOCK):
-            indices = np.arange(start, min(start + BLOCK, len(dataset)))
+        for start in range(0, len(own), BLOCK):
+            indices = own[start : start + BLOCK]
             if inputs is None:
                 blocks.append(encode(encoder, torch.from_numpy(dataset.gather(indices)).to(device)))
             else:

@@ -2,6 +2,7 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,11 +14,12 @@ from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, even_posture
-from edgeclust.train.halves import encode
 from edgeclust.train.inputs import Inputs
 from edgeclust.train.methods import METHODS, Costs, Method
 from edgeclust.train.methods.hard import hard
+from edgeclust.train.norms import share_norms
 from edgeclust.train.prior import LearnedPrior
+from edgeclust.train.ranks import add_gradients, all_rows, own_rows
 from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
@@ -55,6 +57,14 @@ def _initial_log_prior(config: TrainConfig) -> NDArray[np.float64]:
         return np.full(config.n_clusters, -math.log(config.n_clusters))
     log_prior: NDArray[np.float64] = np.log(config.prior)
     return log_prior
+
+
+def _own_windows(blocks: list[NDArray[np.intp]]) -> tuple[NDArray[np.intp], int]:
+    """Return the windows of a batch that this rank encodes, and how many of them are its own."""
+    batch = np.concatenate(blocks)
+    own = batch[own_rows(len(batch))]
+    # With none it takes one along, so that all ranks meet in the same layers.
+    return (own if len(own) else batch[:1]), len(own)
 
 
 class HostCopy:
@@ -147,7 +157,8 @@ class Trainer:
             centroids = torch.randn(config.n_clusters, config.n_features)
         self.encoder = encoder.to(self.device).train()
         with torch.no_grad():  # centroids start among the embeddings, as far out as they are
-            spread = encode(self.encoder, sample.to(self.device)).std()
+            spread = self.encoder(sample.to(self.device)).std()
+        self.encoder = share_norms(self.encoder, self.device)
         self.centroids = nn.Parameter(centroids.to(self.device) * spread)
         self.optimizer = torch.optim.Adam(
             [*self.encoder.parameters(), self.centroids], lr=config.learning_rate, fused=True
@@ -165,15 +176,18 @@ class Trainer:
         """Learn from one batch; return its loss and its penalty, in nats per window.
 
         Each block of the batch is assigned by itself; where labels are given, one for each window
-        of the data, they stand instead. The loss stays on the device.
+        of the data, they stand instead. The loss stays on the device. Each rank encodes its part
+        of the batch, and all see the distances of all.
 
         On CUDA the host waits for the device once a step: for the table of distances.
         """
-        embedding = self.inputs.encode(self.encoder, np.concatenate(blocks))
-        squared = (embedding[:, None] - self.centroids).square().sum(dim=-1)
+        windows, n_own = _own_windows(blocks)
+        embedding = self.inputs.encode(self.encoder, windows)[:n_own]
+        own = (embedding[:, None] - self.centroids).square().sum(dim=-1)
+        squared = all_rows(own, sum(len(block) for block in blocks))
         copy = HostCopy(squared.detach())
         if self._following is not None:
-            self.inputs.expect(np.concatenate(self._following))
+            self.inputs.expect(_own_windows(self._following)[0])
             self._following = None
         table = copy.wait().astype(np.float64)
         if not np.isfinite(table).all():
@@ -196,6 +210,7 @@ class Trainer:
             loss, penalty = costs.mean(np.concatenate(parts)), costs.count_penalty(parts)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
+        add_gradients([*self.encoder.parameters(), self.centroids])
         self.optimizer.step()
         if self.prior is not None:
             self.log_prior = self.prior.update(cost.argmin(axis=1))
@@ -213,6 +228,53 @@ class Trainer:
         """
         with torch.no_grad():
             self.centroids[torch.from_numpy(empty)] = torch.from_numpy(seats).to(self.device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that steps have changed, for `restore`; not copied."""
+        numbers: dict[str, Any] = {"sigma": self.sigma, "log_prior": self.log_prior}
+        if self.calibration is not None:
+            numbers["gap"] = self.calibration.gap
+        if self.prior is not None:
+            numbers["shares"] = self.prior.shares
+        state = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+        state["centroids"] = self.centroids.detach()
+        for name, tensor in self.encoder.state_dict().items():
+            state[f"encoder.{name}"] = tensor
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            for name, tensor in moments.items():
+                state[f"adam.{number}.{name}"] = tensor
+        return state
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where another trainer of the same data and settings stood.
+
+        Parameters
+        ----------
+        state : dict of tensors
+            As `state` returned it; what else it holds is passed over.
+        """
+        self.sigma = state["sigma"].item()
+        self.log_prior = state["log_prior"].numpy()
+        if self.calibration is not None:
+            self.calibration.gap = state["gap"].item()
+        if self.prior is not None:
+            self.prior.shares = state["shares"].numpy()
+        with torch.no_grad():
+            self.centroids.copy_(state["centroids"])
+        learnt = [*self.encoder.parameters(), self.centroids]
+        adam: dict[int, dict[str, Tensor]] = {}
+        weights = {}
+        for name, tensor in state.items():
+            match name.split(".", 1):
+                case ["encoder", rest]:
+                    weights[rest] = tensor
+                case ["adam", rest]:
+                    number, moment = rest.split(".")
+                    if tensor.ndim:  # in the order of its weights in memory, as Adam takes them
+                        tensor = torch.empty_like(learnt[int(number)]).copy_(tensor)
+                    adam.setdefault(int(number), {})[moment] = tensor
+        self.encoder.load_state_dict(weights)
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": adam})
 
     @property
     def learned_prior(self) -> list[float] | None:

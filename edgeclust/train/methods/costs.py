@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from torch import Tensor
 
+from edgeclust.train.ranks import label_blocks
+
 
 class Outcome(NamedTuple):
     """What a method made of a batch.
@@ -57,7 +59,7 @@ class Costs:
         self, assign: Callable[[NDArray[np.float64]], NDArray[np.intp]]
     ) -> list[NDArray[np.intp]]:
         """Return the labels of each block, from a function of its costs."""
-        return [assign(block) for block in self.blocks]
+        return label_blocks(self.blocks, assign)
 
     def mean(self, labels: NDArray[np.intp]) -> Tensor:
         """Return the mean cost of the windows in the clusters they are given, with gradient.
