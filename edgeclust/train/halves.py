@@ -127,6 +127,25 @@ class Halves:
         return embedding
 
 
+def encode(encoder: nn.Module, windows: Tensor) -> Tensor:
+    """Embed windows through an encoder, by halves where it has them.
+
+    Parameters
+    ----------
+    encoder : Module
+        As `edgeclust.train.encoders.build_encoder` returns it.
+    windows : float32 Tensor of shape (n, n_channels, *shape)
+        In the data's units, where the encoder is; no gradient passes to it.
+
+    Returns
+    -------
+    embedding : float32 Tensor of shape (n, n_features)
+    """
+    halves = Halves.of(encoder)
+    embedding: Tensor = encoder(windows) if halves is None else halves.learnt(halves.fixed(windows))
+    return embedding
+
+
 def _normalize(norm: nn.Module, features: Tensor) -> Tensor:
     """Do what the layer does, to images of one row."""
     if not isinstance(norm, nn.BatchNorm1d):  # one over the windows of all ranks takes any

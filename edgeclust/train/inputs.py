@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgeclust.dataset import Dataset, WindowedDataset
-from edgeclust.train.halves import Halves
+from edgeclust.train.halves import Halves, encode
 from edgeclust.window_rows import WindowRows
 
 logger = logging.getLogger(__name__)
@@ -92,9 +92,8 @@ class Inputs:
             On the device. To be done with, its gradient too, before the next batch is encoded:
             on a CPU the memory of what went in is used again.
         """
-        halves = Halves.of(encoder)
         if self._source is None:
-            self._source = self._choose(halves)
+            self._source = self._choose(Halves.of(encoder))
         found: Tensor | Future[Tensor]
         if self._next is not None and np.array_equal(self._next[0], indices):
             found = self._next[1]
@@ -102,10 +101,7 @@ class Inputs:
             found = self._source.fetch(indices)
         self._next = None
         inputs = self._source.take(found)
-        if halves is None:
-            embedding: Tensor = encoder(inputs)
-            return embedding
-        return halves.learnt(inputs if self._source.is_fixed else halves.fixed(inputs))
+        return Halves(encoder).learnt(inputs) if self._source.is_fixed else encode(encoder, inputs)
 
     def expect(self, indices: NDArray[np.intp]) -> None:
         """Begin to fetch the batch that is encoded next, where that runs beside what is done here.
@@ -135,7 +131,7 @@ class Inputs:
                 room,
             )
         if not on_cuda:
-            return _Batches(dataset, self._device, is_ahead=False)
+            return _Batches(dataset, self._device)
         if isinstance(dataset, WindowedDataset):
             n_bytes = sum(recording.signal.size * 4 for recording in dataset.recordings)
         else:
@@ -148,7 +144,7 @@ class Inputs:
             n_bytes / 2**20,
             room,
         )
-        return _Batches(dataset, self._device, is_ahead=True)
+        return BatchesAhead(dataset, self._device)
 
 
 class _Source(Protocol):
@@ -317,19 +313,47 @@ class DeviceWindows:
 
 
 class _Batches:
-    """Batches from the host; those for CUDA are pinned, and gathered by a thread."""
+    """Batches from the host, gathered when they are wanted."""
 
     is_fixed = False
+    is_ahead = False
 
-    def __init__(self, dataset: Dataset, device: torch.device, is_ahead: bool) -> None:
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self._dataset = dataset
         self._device = device
-        self.is_ahead = is_ahead
-        self._thread = ThreadPoolExecutor(1) if is_ahead else None
 
-    def fetch(self, indices: NDArray[np.intp]) -> "Tensor | Future[Tensor]":
-        """Gather, or let the thread."""
-        return self._thread.submit(self._gather, indices) if self._thread else self._gather(indices)
+    def fetch(self, indices: NDArray[np.intp]) -> Tensor:
+        """Gather."""
+        return torch.from_numpy(self._dataset.gather(indices))
+
+    def take(self, found: "Tensor | Future[Tensor]") -> Tensor:
+        """Return what was gathered."""
+        assert isinstance(found, Tensor)
+        return found.to(self._device)
+
+
+class BatchesAhead:
+    """Batches from the host, gathered by a thread; those for CUDA into pinned memory.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Where the windows come from.
+    device : device
+        Where they go.
+    """
+
+    is_fixed = False
+    is_ahead = True
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        self._dataset = dataset
+        self._device = device
+        self._thread = ThreadPoolExecutor(1)
+
+    def fetch(self, indices: NDArray[np.intp]) -> Future[Tensor]:
+        """Let the thread gather."""
+        return self._thread.submit(self._gather, indices)
 
     def _gather(self, indices: NDArray[np.intp]) -> Tensor:
         """Return windows on the host."""
@@ -337,6 +361,6 @@ class _Batches:
         return windows.pin_memory() if self._device.type == "cuda" else windows
 
     def take(self, found: "Tensor | Future[Tensor]") -> Tensor:
-        """Return them, on the device."""
-        windows = found if isinstance(found, Tensor) else found.result()
-        return windows.to(self._device, non_blocking=True)
+        """Send what was gathered to the device, without waiting for it to arrive."""
+        assert isinstance(found, Future)
+        return found.result().to(self._device, non_blocking=True)

@@ -11,6 +11,7 @@ from edgeclust.alignment import GravityAlignment, align
 from edgeclust.card import AnyCard
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.train.halves import encode
 from edgeclust.train.inputs import Inputs
 
 BLOCK = 256
@@ -111,13 +112,17 @@ def embed(
     embedding : float32 array of shape (n_windows, n_features)
     """
     own = np.arange(len(dataset))[part]
-    inputs = inputs or Inputs(dataset, next(encoder.buffers()).device, limit=0)
+    device = next(encoder.buffers()).device
     was_training = encoder.training
     encoder.eval()
     blocks = []
     with torch.no_grad():
         for start in range(0, len(own), BLOCK):
-            blocks.append(inputs.encode(encoder, own[start : start + BLOCK]))
+            indices = own[start : start + BLOCK]
+            if inputs is None:
+                blocks.append(encode(encoder, torch.from_numpy(dataset.gather(indices)).to(device)))
+            else:
+                blocks.append(inputs.encode(encoder, indices))
     encoder.train(was_training)
     embedding: NDArray[np.float32] = torch.cat(blocks).cpu().numpy()
     return embedding

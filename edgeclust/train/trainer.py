@@ -14,6 +14,7 @@ from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, even_posture
+from edgeclust.train.halves import encode
 from edgeclust.train.inputs import Inputs
 from edgeclust.train.methods import METHODS, Costs, Method
 from edgeclust.train.methods.hard import hard
@@ -157,7 +158,7 @@ class Trainer:
             centroids = torch.randn(config.n_clusters, config.n_features)
         self.encoder = encoder.to(self.device).train()
         with torch.no_grad():  # centroids start among the embeddings, as far out as they are
-            spread = self.encoder(sample.to(self.device)).std()
+            spread = encode(self.encoder, sample.to(self.device)).std()
         self.encoder = share_norms(self.encoder, self.device)
         self.centroids = nn.Parameter(centroids.to(self.device) * spread)
         self.optimizer = torch.optim.Adam(

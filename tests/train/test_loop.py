@@ -106,7 +106,7 @@ def test_the_best_restart_follows_the_vote_of_all(
 
     def watched(
         self: Trainer, blocks: list[NDArray[np.intp]], labels: NDArray[np.intp] | None = None
-    ) -> tuple[float, float]:
+    ) -> tuple[torch.Tensor, float]:
         if labels is not None:
             seen.append(labels)
         return step(self, blocks, labels)
