@@ -104,7 +104,7 @@ class Tournament:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return what `restore` takes beside the reports, as JSON and as tensors, not copied."""
         facts: dict[str, Any] = {"drawn": self._drawn, "restarts": {}}
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for training in self._begun:
             facts["restarts"][str(training.restart)], own = training.state()
             tensors |= {f"{training.restart}.{name}": tensor for name, tensor in own.items()}
