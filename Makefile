@@ -1,5 +1,5 @@
 # make demo: see it work.  make test: run the tests.  make check: all that has to pass.
-# make fuzz: open 10,000 damaged model files.
+# make fuzz: open 10,000 damaged model files.  make gpu-check: all checks and timings of a GPU.
 # Each sets up what it needs on a fresh machine with python3 and make, and is quick the next time.
 
 PYTHON ?= python3
@@ -10,7 +10,9 @@ WHEEL := dist/.built
 TRAIN := .venv/.installed
 DEVICE := .venv-device/.installed
 
-.PHONY: demo test fuzz torture check lint types wheel clean
+DATA ?= watch
+
+.PHONY: demo test fuzz torture gpu-check check lint types wheel clean
 
 demo: $(TRAIN) $(DEVICE)
 	.venv/bin/python demo/demo.py
@@ -26,6 +28,10 @@ fuzz: $(TRAIN)
 # Kill a process 1,000 times while it saves what it learnt.
 torture: $(TRAIN)
 	EDGECLUST_KILLS=1000 .venv/bin/pytest tests/test_state.py
+
+# On a machine without one it says so and exits with 2. DATA: what to time beside noise.
+gpu-check: $(TRAIN)
+	.venv/bin/python benchmarks/gpu.py $(DATA)
 
 check: lint types test
 

@@ -237,9 +237,9 @@ def folder(where: str, n_files: int, file_mb: int) -> None:
     one = _recording(_noise(np.random.default_rng(0), 6, n_samples))
     labels = np.arange(n_samples) // 5000 % 2
     write_recordings_folder(card, [replace(one, labels=labels)], Path(where))
-    rows = ["file,subject,session", "0000.csv,0,1"]
+    rows = ["file,subject,session", "0000_1_1.csv,0,1"]
     for number in range(1, n_files):
-        shutil.copyfile(Path(where) / "0000.csv", Path(where) / f"{number:04d}.csv")
+        shutil.copyfile(Path(where) / "0000_1_1.csv", Path(where) / f"{number:04d}.csv")
         rows.append(f"{number:04d}.csv,{number},1")
     (Path(where) / "recordings.csv").write_text("\n".join(rows))
 
@@ -378,7 +378,7 @@ def _texts() -> dict[str, tuple[str, Callable[[Path, int], None], dict[str, Any]
 
     headless = {"header": None}
     return {
-        "recordings folder": ("0000.csv", recordings, {}),
+        "recordings folder": ("0000_1_1.csv", recordings, {}),
         "wisdm-v1": ("WISDM_ar_v1.1_raw.txt", wisdm, headless),
         "pamap2": ("Protocol/subject101.dat", pamap2, headless | {"sep": r"\s+"}),
         "realdisp": ("subject1_ideal.log", realdisp, headless | {"sep": "\t"}),

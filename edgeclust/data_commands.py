@@ -223,7 +223,7 @@ def convert_data(
         return
     dataset = open_recordings(data, root=root, rate_hz=rate_hz, channels=parse_list(channels))
     write_recordings_folder(dataset.card, dataset.recordings, out, kind)
-    remark("files are numbered, and times begin at 0: recordings keep neither names nor clocks")
+    remark("files are called by number, subject and session; times begin at 0: clocks are not kept")
     remark(f"next: edgeclust train {out}")
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
-from edgeclust.har_data.quick_csv import NAME, NUMBER, STAMP, read_quickly
+from edgeclust.har_data.quick_csv import NAME, NUMBER, STAMP, read_quickly, to_numbers
 
 BEYOND = "\N{REPLACEMENT CHARACTER}"
 """Name of the column that holds what lines have beyond the others; no file calls one so."""
@@ -65,7 +65,9 @@ def read_columns(
         places = {columns.index(c): kind for kind, names in kinds.items() for c in names}
         quick = None if end else read_quickly(stream, places, len(columns))
     if quick and not any(column.null_count for column in quick[len(wanted) - len(stamps) :]):
-        return pd.DataFrame({c: q.to_pandas() for c, q in zip(wanted, quick, strict=True)})
+        table = pd.DataFrame(to_numbers(quick[: len(numbers)]), columns=list(numbers))
+        others = zip(wanted, quick, strict=True)
+        return table.assign(**{c: q.to_pandas() for c, q in [*others][len(numbers) :]})
     with _open(members, name) as stream:
         if not header:
             stream.readline()

@@ -66,11 +66,15 @@ def read_quickly(
             pyarrow.csv.ReadOptions(use_threads=False, column_names=names),
             pyarrow.csv.ParseOptions(delimiter=separator, quote_char=False),
             pyarrow.csv.ConvertOptions(
-                column_types={names[place]: kind for place, kind in columns.items()},
+                column_types={
+                    names[place]: pa.string() if kind == NAME else kind
+                    for place, kind in columns.items()
+                },
                 include_columns=wanted,
                 null_values=missing,
                 strings_can_be_null=False,
             ),
+            pa.system_memory_pool(),  # quicker here than those that Arrow prefers
         )
     except ValueError:  # those of Arrow are such
         return None
@@ -79,7 +83,19 @@ def read_quickly(
         pc.any(pc.is_nan(column)).as_py() for column in table.columns if column.type == NUMBER
     ):
         return None
-    return [table[name].unify_dictionaries() for name in wanted]
+    return [
+        _run_by_run(table[names[place]]) if kind == NAME else table[names[place]]
+        for place, kind in columns.items()
+    ]
+
+
+def _run_by_run(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Encode texts as names; quicker than Arrow, for one mostly stands on line after line."""
+    runs = [pc.run_end_encode(chunk) for chunk in texts.chunks]
+    names = pa.chunked_array([run.values for run in runs]).combine_chunks().dictionary_encode()
+    lengths = np.concatenate([np.diff(run.run_ends, prepend=0) for run in runs])
+    codes = np.repeat(names.indices, lengths)
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(codes, names.dictionary)])
 
 
 class _Plain(io.RawIOBase):
@@ -116,5 +132,8 @@ def to_numbers(columns: list[pa.ChunkedArray]) -> NDArray[np.float64]:
     """
     numbers = np.empty((len(columns), len(columns[0])))
     for row, column in zip(numbers, columns, strict=True):
-        row[:] = column.to_numpy()
+        start = 0
+        for chunk in column.chunks:  # all at once they would be copied twice
+            row[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+            start += len(chunk)
     return numbers.T

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from edgeclust.errors import DataError
-from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly
+from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly, to_numbers
 from edgeclust.samples import read_header, to_number
 
 EMPTY = ["", "nan", "NaN"]
@@ -157,7 +157,10 @@ def _read_at_once(text: CsvText, channels: Sequence[str]) -> "pd.DataFrame | Non
         found = read_quickly(stream, places, len(text.columns))
     if found is None:
         return None
-    return pd.DataFrame({n: column.to_pandas() for n, column in zip(names, found, strict=True)})
+    table = pd.DataFrame(to_numbers(found[: len(channels)]), columns=list(channels))
+    for name, column in zip(names[len(channels) :], found[len(channels) :], strict=True):
+        table[name] = column.to_pandas()
+    return table
 
 
 def _kind_of_time(text: CsvText, line: bytes) -> Any:

@@ -103,7 +103,7 @@ def recording_table(
 def _read_csv(path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]) -> Content:
     """Read a CSV."""
     table, text = read_csv(path, card.channel_names)
-    table = table[[name for name in table if name in (*card.channel_names, *extras)]]
+    table = table.drop(columns={*EXTRAS} - {*extras}, errors="ignore")
     return _from_table(table, card, time_kind, text.place)
 
 
@@ -214,13 +214,15 @@ FORMATS = {
 def _from_table(table: pd.DataFrame, card: Card, time_kind: str | None, place: Place) -> Content:
     """Take a table apart, the channels of which hold numbers."""
     with np.errstate(over="ignore"):  # beyond float32 is infinity, and left out as such
-        samples = table[card.channel_names].to_numpy(np.float32)
+        samples = np.empty((len(card.channels), len(table)), np.float32)
+        for row, name in zip(samples, card.channel_names, strict=True):
+            row[:] = table[name]
     times = labels = None
     if "time" in table and len(table):
         times = to_seconds(table["time"], time_kind, place)
     if "label" in table:
         labels = _indices(table["label"], card, place)
-    return Content(samples, times, labels)
+    return Content(samples.T, times, labels)
 
 
 def _indices(names: "pd.Series[Any]", card: Card, place: Place) -> NDArray[np.intp]:

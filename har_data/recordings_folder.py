@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -311,7 +312,8 @@ def write_recordings_folder(
     card : Card
         What the recordings are.
     recordings : sequence of Recording
-        A file each; tables have the time as `recording_table` has it.
+        A file each, called by its number, subject and session; tables have the time as
+        `recording_table` has it.
     folder : Path
         Made here; may exist only when it is empty.
     kind : str
@@ -341,7 +343,7 @@ def write_recordings_folder(
     try:
         rows = []
         for number, recording in enumerate(recordings):
-            name = f"{number:04d}.{kind}"
+            name = f"{_stem(number, recording)}.{kind}"
             columns = more[number] if more else {}
             FORMATS[f".{kind}"].write(partial / name, card, recording, columns)
             rows.append((name, recording.subject, recording.session))
@@ -352,6 +354,15 @@ def write_recordings_folder(
     except BaseException:
         shutil.rmtree(partial)
         raise
+
+
+def _stem(number: int, recording: Recording) -> str:
+    """Return what to call a file: its number, so that it is unique, and what is safe of the rest.
+
+    As in ``0007_3_jogging_2``: no system minds such a name, however subject and session are called.
+    """
+    said = re.sub(r"\W+", "_", f"{recording.subject}_{recording.session}", flags=re.ASCII)
+    return f"{number:04d}_{said.strip('_')[:60]}".rstrip("_")
 
 
 def _refuse_names(card: Card, recordings: Sequence[Recording], kind: str) -> None:

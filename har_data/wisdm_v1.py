@@ -14,6 +14,7 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members
+from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.units import STANDARD_GRAVITY
@@ -24,15 +25,15 @@ FILE = "WISDM_ar_v1.1_raw.txt"
 
 ACTIVITIES = ("Walking", "Jogging", "Upstairs", "Downstairs", "Sitting", "Standing")
 
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+REAL = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
-RECORD = re.compile(rf"^\d+,\w+,\d+,{NUMBER},{NUMBER},{NUMBER}(?=,?$)", re.MULTILINE)
+RECORD = re.compile(rf"^\d+,\w+,\d+,{REAL},{REAL},{REAL}(?=,?$)", re.MULTILINE)
 """A whole record on a line of its own; a comma more is let pass."""
 
-SOUND_NUMBER = rb"[-+]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?+\d++)?+"
+SOUND_REAL = rb"[-+]?+(?:\d++\.?+\d*+|\.\d++)(?:[eE][-+]?+\d++)?+"
 
 SOUND_LINES = re.compile(
-    rb"^(?:\d++,\w++,\d++,%b,%b,%b;\r?+\n)++" % ((SOUND_NUMBER,) * 3), re.MULTILINE
+    rb"^(?:\d++,\w++,\d++,%b,%b,%b;\r?+\n)++" % ((SOUND_REAL,) * 3), re.MULTILINE
 )
 """Lines that follow one another with nothing wrong, which are nearly all; it never goes back."""
 
@@ -43,6 +44,11 @@ FAULTS = {
     "records behind another on a line": re.compile(r";(?=[^;\n])"),
 }
 """What is wrong with the lines, and is read nonetheless where the record is whole."""
+
+COLUMNS = ["user", "activity", "time", "x", "y", "z"]
+
+BLOCK = 1 << 18
+"""Bytes of lines that are looked at together."""
 
 CARD = Card(
     name="wisdm-v1",
@@ -82,34 +88,81 @@ def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterato
 
 def _read_records(members: Members, path: str, repairs: Counter[str]) -> pd.DataFrame:
     """Return the records that are whole and have a time, and count what else there was."""
-    content, end, pieces = members.read(path), 0, []
+    content, faults = members.read(path), Counter[str]()
+    table = _read_at_once(content, faults)
+    if table is None:
+        faults.clear()
+        text = b"".join(_whole_records(content, faults))
+        if not text:
+            raise DataError(f"{members.where}: {path} holds no record user,activity,time,x,y,z;")
+        table = pd.read_csv(
+            io.BytesIO(text),
+            header=None,
+            names=COLUMNS,
+            dtype={"activity": "category"} | dict.fromkeys("xyz", "float64"),
+            keep_default_na=False,
+            comment=";",
+        )
+    repairs.update(faults)
+    timed = table["time"] > 0
+    repairs["records of time 0 left out"] += int((~timed).sum())
+    return table if timed.all() else table[timed]
+
+
+def _read_at_once(content: bytes, faults: Counter[str]) -> pd.DataFrame | None:
+    """Read the records, looking closer only at blocks whose lines do not all end in a ``;``.
+
+    None where a cell is other than that of a sound record, which the text as a whole then tells.
+    """
+    text = io.BytesIO()
+    for block in _blocks(content):
+        marks = np.frombuffer(block, np.uint8)
+        ends, stops = marks == ord("\n"), marks == ord(";")
+        both = np.count_nonzero(stops[:-1] & ends[1:])
+        if both == np.count_nonzero(ends) == np.count_nonzero(stops) and b"\r" not in block:
+            text.write(marks - (ord(";") - ord(" ")) * stops.view(np.uint8))
+        else:
+            text.writelines(run.replace(b";", b" ") for run in _whole_records(block, faults))
+    text.seek(0)
+    kinds = dict(enumerate((WHOLE, NAME, WHOLE, NUMBER, NUMBER, NUMBER)))
+    quick = read_quickly(text, kinds, len(kinds), missing=())
+    if quick is None:
+        return None
+    table = pd.DataFrame({c: q.to_pandas() for c, q in zip(COLUMNS, quick, strict=True)})
+    sound = (table[["user", "time"]].to_numpy() >= 0).all()
+    sound &= np.isfinite(table[["x", "y", "z"]].to_numpy()).all()
+    named = all(re.fullmatch(r"\w+", name) for name in table["activity"].cat.categories)
+    return table if sound and named else None
+
+
+def _blocks(content: bytes) -> Iterator[bytes]:
+    """Cut a text behind some of its lines."""
+    start = 0
+    while start < len(content):
+        end = content.rfind(b"\n", start, start + BLOCK) + 1 or len(content)
+        yield content[start:end]
+        start = end
+
+
+def _whole_records(content: bytes, faults: Counter[str]) -> Iterator[bytes]:
+    """Yield the lines of the records that are whole, and count what else there was."""
+    end = 0
     for run in SOUND_LINES.finditer(content):
-        pieces += [_mend(content[end : run.start()], repairs), run[0]]
+        yield _mend(content[end : run.start()], faults)
+        yield run[0]
         end = run.end()
-    pieces.append(_mend(content[end:], repairs))
-    if not any(pieces):
-        raise DataError(f"{members.where}: {path} holds no record user,activity,time,x,y,z;")
-    table = pd.read_csv(
-        io.BytesIO(b"".join(pieces)),
-        header=None,
-        names=["user", "activity", "time", "x", "y", "z"],
-        dtype={"activity": "category"} | dict.fromkeys("xyz", "float64"),
-        keep_default_na=False,
-        comment=";",
-    )
-    repairs["records of time 0 left out"] += int((table["time"] == 0).sum())
-    return table[table["time"] > 0]
+    yield _mend(content[end:], faults)
 
 
-def _mend(lines: bytes, repairs: Counter[str]) -> bytes:
+def _mend(lines: bytes, faults: Counter[str]) -> bytes:
     """Return the whole records of lines that are not all sound, a line each, and count faults."""
     text = re.sub(r"[ \t\r]+", "", lines.decode("utf-8", "replace"))
     for fault, pattern in FAULTS.items():
-        repairs[fault] += len(pattern.findall(text))
+        faults[fault] += len(pattern.findall(text))
     text = text.replace(";", "\n")
     whole = RECORD.findall(text)
     n_records = len(re.findall(r"^.", text, re.MULTILINE))
-    repairs["broken records left out"] += n_records - len(whole)
+    faults["broken records left out"] += n_records - len(whole)
     return "".join(f"{record}\n" for record in whole).encode()
 
 

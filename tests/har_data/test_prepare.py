@@ -226,7 +226,7 @@ def test_a_killed_preparation_leaves_nothing_that_opens_and_goes_on(
     killing = (
         "read = p.read_recording\n"
         "def once_more(entry, card):\n"
-        "    if entry.path.name == '0002.csv':\n"
+        "    if entry.path.name == '0002_3_1.csv':\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return read(entry, card)\n"
         "p.read_recording = once_more"
@@ -238,7 +238,7 @@ def test_a_killed_preparation_leaves_nothing_that_opens_and_goes_on(
     (unfinished,) = leftovers(cache)
     assert unfinished.endswith(".unfinished")
     whole = prepare(folder)
-    assert reads == ["0002.csv", "0003.csv"]
+    assert reads == ["0002_3_1.csv", "0003_4_1.csv"]
     assert leftovers(cache) == [whole.name]
     assert sorted(os.listdir(whole)) == [*(f"{n:04d}.bin" for n in range(4)), HEADER]
     reads.clear()
@@ -246,9 +246,9 @@ def test_a_killed_preparation_leaves_nothing_that_opens_and_goes_on(
 
 
 def test_a_reader_that_raises_leaves_nothing_that_opens(folder: Path, reads: list[str]) -> None:
-    content = (folder / "0003.csv").read_text()
-    (folder / "0003.csv").write_text(content.replace("walk", "fly"))
-    with pytest.raises(DataError, match=r"0003.csv, line \d+: label 'fly' is not among"):
+    content = (folder / "0003_4_1.csv").read_text()
+    (folder / "0003_4_1.csv").write_text(content.replace("walk", "fly"))
+    with pytest.raises(DataError, match=r"0003_4_1.csv, line \d+: label 'fly' is not among"):
         prepare(folder)
     assert find_prepared(folder) is None
     with pytest.raises(DataError, match="'fly' is not among"):
@@ -264,14 +264,14 @@ def test_a_part_that_was_changed_meanwhile_is_read_again(
 
     with pytest.raises(KeyboardInterrupt):
         prepare(folder, on_part=stop)
-    assert reads == ["0000.csv", "0001.csv", "0002.csv"]
+    assert reads == ["0000_1_1.csv", "0001_2_1.csv", "0002_3_1.csv"]
     (first,) = cache.glob("edgeclust/prepared/*/*.unfinished/0000.bin")
     first.write_bytes(bytes(first.stat().st_size))
     (journal,) = cache.glob("edgeclust/prepared/*/*.unfinished/done.jsonl")
     journal.write_text(journal.read_text()[:-5])  # as a crash may cut it
     reads.clear()
     whole = prepare(folder)
-    assert reads == ["0000.csv", "0002.csv", "0003.csv"]
+    assert reads == ["0000_1_1.csv", "0002_3_1.csv", "0003_4_1.csv"]
     check_prepared(whole)
 
 
@@ -308,7 +308,7 @@ def test_a_cut_record_of_the_journal_does_not_take_the_next_with_it(
     with pytest.raises(KeyboardInterrupt):
         prepare(folder, on_part=stop_before(1))
     prepare(folder)
-    assert reads == ["0000.csv", "0001.csv", "0002.csv", "0003.csv"]
+    assert reads == ["0000_1_1.csv", "0001_2_1.csv", "0002_3_1.csv", "0003_4_1.csv"]
 
 
 def test_a_full_disk_is_said_with_the_way_out(
@@ -403,8 +403,8 @@ def test_a_file_or_a_reader_that_changes_is_prepared_anew(
     folder: Path, cache: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = prepare(folder)
-    text = (folder / "0000.csv").read_text()
-    (folder / "0000.csv").write_text(text.replace("walk", "run"))
+    text = (folder / "0000_1_1.csv").read_text()
+    (folder / "0000_1_1.csv").write_text(text.replace("walk", "run"))
     assert find_prepared(folder) is None
     assert_same(list(open_recordings(folder).recordings), read_recordings_folder(folder)[1])
     second = prepare(folder)
@@ -418,7 +418,7 @@ def test_a_file_or_a_reader_that_changes_is_prepared_anew(
 
 def test_a_file_that_changes_while_it_is_read_is_not_taken(folder: Path) -> None:
     def touch(n_done: int, n_all: int) -> None:
-        os.utime(folder / "0000.csv", (n_done, n_done))
+        os.utime(folder / "0000_1_1.csv", (n_done, n_done))
 
     with pytest.raises(DataError, match="mine: changed while it was read: prepare it again"):
         prepare(folder, on_part=touch)

@@ -135,7 +135,7 @@ def test_further_columns_are_written_and_left_alone(tmp_path: Path) -> None:
         write_recordings_folder(CARD, [recording], tmp_path / kind, kind, more)
         (back,) = read_recordings_folder(tmp_path / kind)[1]
         np.testing.assert_array_equal(back.signal, recording.signal)
-    assert "non_wear" in pd.read_parquet(tmp_path / "parquet" / "0000.parquet")
+    assert "non_wear" in pd.read_parquet(tmp_path / "parquet" / "0000_1_1.parquet")
 
 
 def test_whole_numbers_with_a_scale_are_in_the_units_of_the_card(tmp_path: Path) -> None:
@@ -204,10 +204,10 @@ def test_what_is_wrong_in_an_npz_is_named(
 def test_a_file_that_is_cut_is_refused(tmp_path: Path, kind: str, kept: float) -> None:
     folder = tmp_path / "mine"
     write_recordings_folder(CARD, toy_recordings(1, 1), folder, kind)
-    path = folder / f"0000.{kind}"
+    path = folder / f"0000_1_1.{kind}"
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content)) if kept == 0.5 else int(kept)])
-    with pytest.raises(DataError, match=rf"0000.{kind}: is no .*damaged"):
+    with pytest.raises(DataError, match=rf"0000_1_1.{kind}: is no .*damaged"):
         read_recordings_folder(folder)
 
 

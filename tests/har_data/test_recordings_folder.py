@@ -365,7 +365,26 @@ def test_an_empty_folder_is_no_recordings_folder(tmp_path: Path) -> None:
         open_dataset(tmp_path)
 
 
+def test_a_file_is_called_by_whose_it_is_on_any_system(tmp_path: Path) -> None:
+    names = [
+        ("anna", "a/../b: run 2"),
+        ("anna", "A/../B: run 2"),
+        ("Zoë", "*" * 300),
+        ("nul", "x" * 300),
+    ]
+    recordings = [replace(toy_recordings(1, 1)[0], subject=s, session=n) for s, n in names]
+    write_recordings_folder(TOY_CARD, recordings, tmp_path / "toy")
+    assert sorted(path.name for path in (tmp_path / "toy").glob("0*")) == [
+        "0000_anna_a_b_run_2.csv",
+        "0001_anna_A_B_run_2.csv",
+        "0002_Zo.csv",
+        f"0003_nul_{'x' * 56}.csv",
+    ]
+    back = read_recordings_folder(tmp_path / "toy")[1]
+    assert [(recording.subject, recording.session) for recording in back] == names
+
+
 def test_time_is_written_without_rounding_noise(tmp_path: Path) -> None:
     write_recordings_folder(CARD, toy_recordings(1, 1), tmp_path / "toy")
-    table = pd.read_csv(tmp_path / "toy" / "0000.csv")
+    table = pd.read_csv(tmp_path / "toy" / "0000_1_1.csv")
     np.testing.assert_allclose(table["time"], np.arange(75) / 25, atol=1e-9)
