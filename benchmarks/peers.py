@@ -27,7 +27,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
@@ -333,6 +333,16 @@ def flat(windows: Windows) -> Windows:
     return windows.reshape(len(windows), -1)
 
 
+OWN, FROM_SAMPLES, EMBEDDING = "edgeclust", "edgeclust from samples", "embedding"
+
+VIEWS: dict[str, Callable[[Windows], Any]] = {
+    EMBEDDING: flat,
+    "features": window_features,
+    "flattened": flat,
+}
+"""What peers see: the embedding as it is, and two forms of the raw window."""
+
+
 @dataclass
 class Entry:
     """A peer in the race, and what came of it."""
@@ -390,13 +400,12 @@ class Row:
     note: str
 
 
-def race(entries: Sequence[Entry], stream: Sequence[Windows], budget: float) -> None:
-    """Let the entries take turns on their streams; those that need more seconds drop out."""
-    running = [(e, windows) for e, windows in zip(entries, stream, strict=True) if e.peer]
-    for start in range(0, max(map(len, stream)), BLOCK):
-        for entry, windows in running:
-            if sum(entry.seconds) < budget:
-                entry.run(windows[start : start + BLOCK])
+def race(entries: Sequence[Entry], stream: Windows, budget: float) -> None:
+    """Let the entries take turns on the stream; those that need more seconds drop out."""
+    for start in range(0, len(stream), BLOCK):
+        for entry in entries:
+            if entry.peer and sum(entry.seconds) < budget:
+                entry.run(stream[start : start + BLOCK])
 
 
 def score(data: str, entry: Entry, activities: NDArray[np.intp]) -> Row:
@@ -473,35 +482,28 @@ def make_streams(dataset: WindowedDataset, data: str, out: Path) -> Streams:
     )
 
 
-def measure(data: str, streams: Streams, budget: float) -> list[Row]:
-    """Race everybody on the embeddings, then on the raw windows."""
-    rows = []
+def measure(data: str, streams: Streams, budget: float) -> Iterator[list[Row]]:
+    """Race everybody on the embeddings, then on two views of the raw windows."""
     why = {make.module: missing(make.module) for make in MAKES.values()}
-    for raw in (False, True):
+    for view_name, features in VIEWS.items():
+        raw = view_name != EMBEDDING
         known, stream = (
             (streams.windows, streams.test_windows)
             if raw
             else (streams.embeddings, streams.test_embeddings)
         )
-        views = (
-            [View.of("flattened", flat, known), View.of("features", window_features, known)]
-            if raw
-            else [View.of("embedding", flat, known)]
-        )
         own: Peer = Device(streams.model) if raw else DeviceUpdate(streams.clusters)
-        what = "samples, with the encoder" if raw else "embedding"
-        entries = [Entry("edgeclust", what, peer=own)]
-        for view in views:
-            for name, make in MAKES.items():
-                if make.learns or raw:  # embeddings need no second encoder
-                    entry = Entry(name, view.name, make.learns, why[make.module], see=view)
-                    entries.append(entry)
-                    if not entry.note:
-                        print(f"{data}: {name} on {view.name}", file=sys.stderr, flush=True)
-                        entry.prepare(make, known, streams.n_clusters, budget)
-        race(entries, [stream] * len(entries), budget)
-        rows += [score(data, entry, streams.activities) for entry in entries]
-    return rows
+        entries = [Entry(OWN, view_name, peer=own)]
+        view = View.of(view_name, features, known)
+        for name, make in MAKES.items():
+            if make.learns or raw:  # embeddings need no second encoder
+                entry = Entry(name, view_name, make.learns, why[make.module], see=view)
+                entries.append(entry)
+                if not entry.note:
+                    print(f"{data}: {name} on {view_name}", file=sys.stderr, flush=True)
+                    entry.prepare(make, known, streams.n_clusters, budget)
+        race(entries, stream, budget)
+        yield [score(data, entry, streams.activities) for entry in entries]
 
 
 @dataclass(frozen=True)
@@ -529,12 +531,12 @@ def grow(
     name: str, streams: Streams, n_windows: int, budget: float, milestones: Sequence[int]
 ) -> Growth:
     """Take windows until there were enough, or the seconds are up; runs in a process of its own."""
-    see = View.of("embedding", flat, streams.embeddings)
+    see = View.of(EMBEDDING, flat, streams.embeddings)
     stream = streams.test_embeddings
-    if name == "edgeclust from samples":
+    if name == FROM_SAMPLES:
         peer: Peer = Device(streams.model)
         stream = streams.test_windows
-    elif name == "edgeclust":
+    elif name == OWN:
         peer = DeviceUpdate(streams.clusters)
     else:
         make = MAKES[name]
@@ -567,15 +569,13 @@ def grow(
     return Growth(name, kib_at, us_at, done, note)
 
 
-def measure_memory(streams: Streams, n_windows: int, budget: float) -> list[Growth]:
-    """Let each grow in a fresh process."""
-    grown = []
+def measure_memory(streams: Streams, n_windows: int, budget: float) -> Iterator[Growth]:
+    """Let each that learns grow in a fresh process."""
     learners = [name for name, make in MAKES.items() if make.learns]
-    for name in ["edgeclust", "edgeclust from samples", *learners]:
+    for name in [OWN, FROM_SAMPLES, *learners]:
         print(f"memory: {name}", file=sys.stderr, flush=True)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            grown.append(pool.submit(grow, name, streams, n_windows, budget, MILESTONES).result())
-    return grown
+            yield pool.submit(grow, name, streams, n_windows, budget, MILESTONES).result()
 
 
 def show(rows: Sequence[Row], grown: Sequence[Growth]) -> None:
@@ -609,29 +609,22 @@ def show(rows: Sequence[Row], grown: Sequence[Growth]) -> None:
 
 
 def verdicts(rows: Sequence[Row]) -> list[str]:
-    """Say where this library is ahead of every streaming peer, and of whom it is not."""
+    """Say who is faster than this library, of those that learn, and who is better in ACC."""
     lines = []
-    for data in dict.fromkeys(row.data for row in rows):
-        own: Row | None = None
-        for views in (("embedding",), ("flattened", "features")):
-            of_data = [row for row in rows if row.data == data]
-            mine = [row for row in of_data if row.peer == "edgeclust"]
-            own = next(row for row in mine if (row.view == "embedding") == (len(views) == 1))
-            peers = [r for r in of_data if r.view in views and r.peer != "edgeclust"]
-            faster = [
-                f"{r.peer} on {r.view}"
-                for r in peers
-                if r.learns and r.mean_us is not None and own.mean_us is not None
-                if r.mean_us < own.mean_us
-            ]
-            better = [
-                f"{r.peer} on {r.view}"
-                for r in peers
-                if r.acc is not None and own.acc is not None and r.acc > own.acc
-            ]
-            lines.append(f"{data}, {own.view}: faster are {', '.join(faster) or 'none'}")
-            lines.append(f"{data}, {own.view}: better in ACC are {', '.join(better) or 'none'}")
+    for own in (row for row in rows if row.peer == OWN):
+        peers = [r for r in rows if (r.data, r.view) == (own.data, own.view) and r is not own]
+        faster = [r.peer for r in peers if r.learns and _less(r.mean_us, own.mean_us)]
+        better = [r.peer for r in peers if _less(own.acc, r.acc)]
+        lines.append(
+            f"{own.data}, {own.view}: faster are {', '.join(faster) or 'none'}; "
+            f"better in ACC are {', '.join(better) or 'none'}"
+        )
     return lines
+
+
+def _less(one: float | None, other: float | None) -> bool:
+    """Whether both are known and one is less."""
+    return one is not None and other is not None and one < other
 
 
 def _cell(value: float | None, form: str) -> str:
@@ -659,17 +652,24 @@ def main() -> None:
     os.environ["TQDM_DISABLE"] = "1"
     rows: list[Row] = []
     grown: list[Growth] = []
+
+    def save() -> None:
+        """Write what is measured by now."""
+        content = {"rows": [*map(asdict, rows)], "memory": [*map(asdict, grown)]}
+        write_atomically(arguments.out / "peers.json", json.dumps(content, indent=2).encode())
+
     for data in arguments.data:
         dataset = open_recordings(data)
         streams = make_streams(dataset, data, arguments.out)
-        rows += measure(dataset.card.name, streams, arguments.budget)
+        for of_view in measure(dataset.card.name, streams, arguments.budget):
+            rows += of_view
+            save()
         if arguments.windows and data == arguments.data[0]:
-            grown = measure_memory(streams, arguments.windows, arguments.memory_budget)
+            for one in measure_memory(streams, arguments.windows, arguments.memory_budget):
+                grown.append(one)
+                save()
     show(rows, grown)
-    content = {"rows": [*map(asdict, rows)], "memory": [*map(asdict, grown)]}
-    path = arguments.out / "peers.json"
-    write_atomically(path, json.dumps(content, indent=2).encode())
-    print(f"written {path}")
+    print(f"written {arguments.out / 'peers.json'}")
 
 
 if __name__ == "__main__":

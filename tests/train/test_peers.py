@@ -132,7 +132,7 @@ def test_who_needs_more_than_the_budget_is_timed_but_not_scored(peers: ModuleTyp
     entries[0].seconds.append(1.0)
     entries[0].labels.append(0)
     entries[1].note = "not run: why"
-    peers.race(entries, [windows, windows], 0.5)
+    peers.race(entries, windows, 0.5)
     activities = np.zeros(len(windows), np.intp)
     slow, gone = (peers.score("toy", entry, activities) for entry in entries)
     assert slow.acc is None
@@ -172,18 +172,18 @@ def test_everybody_is_measured_side_by_side(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(peers, "MAKES", {n: m for n, m in peers.MAKES.items() if "MiniB" in n})
-    rows = peers.measure("toy", streams, 60.0)
-    assert [row.view for row in rows] == [
-        *("embedding",) * 3,
-        "samples, with the encoder",
-        *("flattened",) * 2,
-        *("features",) * 2,
+    rows = [row for of_view in peers.measure("toy", streams, 60.0) for row in of_view]
+    views = [(row.view, row.peer == "edgeclust") for row in rows]
+    assert views == [
+        (view, own)
+        for view in ("embedding", "features", "flattened")
+        for own in (True, False, False)
     ]
     for row in rows:
         assert 0 < row.acc <= 1
         assert row.mean_us > 0
     peers.show(rows, [peers.Growth("edgeclust", {10_000: 4}, {10_000: 50.0}, 10_000, "")])
     printed = capsys.readouterr().out
-    assert "toy, embedding: better in ACC are" in printed
+    assert "toy, flattened: faster are" in printed
     assert "+4 (50 us)" in printed
     json.dumps([vars(row) for row in rows])
