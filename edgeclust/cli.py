@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from edgeclust.console import (
     print_json,
     print_rows,
     remark,
+    silence,
     stop_on_signal,
     training_progress,
 )
@@ -202,13 +202,26 @@ def train(
     seed: Annotated[int, typer.Option(help="Of the weights and the order of the windows.")] = 0,
     device: Annotated[str, typer.Option(help="'auto', 'cpu' or 'cuda'.")] = "auto",
     overwrite: Annotated[bool, typer.Option(help="Replace the run in --out.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out, stopped or killed, from its last whole epoch; the "
+            "other options as they were.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch."""
+    """Learn an encoder and its clusters from recordings, without labels: edgeclust train watch.
+
+    On several processes, GPUs or machines: torchrun --nproc-per-node 2 -m edgeclust train watch.
+    """
     from edgeclust.har_data import absolute_source, open_dataset
     from edgeclust.har_data.at_rest import find_at_rest
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
+    from edgeclust.train.ranks import joined, n_ranks, rank
+    from edgeclust.train.trainer import pick_device
 
     dataset = open_dataset(
         data,
@@ -245,31 +258,40 @@ def train(
         seed=seed,
         device=device,
     )
-    _say_skipped(dataset)
-    if isinstance(dataset, WindowedDataset):
-        for sensor in find_at_rest(dataset.card, dataset.recordings):
-            if sensor.doubt:
-                remark(f"doubtful: {sensor.doubt}")
-    with stop_on_signal() as should_stop, training_progress() as (on_epoch, on_step):
-        run = Run.create(
-            out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
-            training,
-            config,
-            data=absolute_source(data),
-            hold_out=held_out,
-            root=None if root is None else str(root.resolve()),
-            imbalance=imbalance,
-            overwrite=overwrite,
-            on_epoch=on_epoch,
-            on_step=on_step,
-            should_stop=should_stop,
-        )
-    facts = {"run": str(run.folder), **run.summary()}
-    if json:
-        print_json(facts)
-    else:
-        print_facts(f"trained on {data}", facts)
-        remark(f"next: edgeclust export {run.folder}")
+    with joined(pick_device(device)), silence(unless=rank() == 0):
+        _say_skipped(dataset)
+        if isinstance(dataset, WindowedDataset):
+            for sensor in find_at_rest(dataset.card, dataset.recordings):
+                if sensor.doubt:
+                    remark(f"doubtful: {sensor.doubt}")
+        with (
+            stop_on_signal(patient=n_ranks() > 1) as should_stop,
+            training_progress() as (on_epoch, on_step),
+        ):
+            run = Run.create(
+                out or Path("runs") / f"{dataset.card.name}-{method}-{seed}",
+                training,
+                config,
+                data=absolute_source(data),
+                hold_out=held_out,
+                root=None if root is None else str(root.resolve()),
+                imbalance=imbalance,
+                overwrite=overwrite,
+                resume=resume,
+                on_epoch=on_epoch,
+                on_step=on_step,
+                should_stop=should_stop,
+            )
+        if rank() > 0:
+            return
+        facts = {"run": str(run.folder), **run.summary()}
+        if json:
+            print_json(facts)
+        else:
+            print_facts(f"trained on {data}", facts)
+            if not facts["finished"]:
+                remark("it was stopped: the same command with --resume goes on")
+            remark(f"next: edgeclust export {run.folder}")
 
 
 @app.command()
@@ -461,7 +483,7 @@ def export(
     """Write a run as one .onnx file and check it: edgeclust export runs/watch-hard-0."""
     from edgeclust.export import export_model
     from edgeclust.train import Run
-    from edgeclust.train.run import library_versions
+    from edgeclust.train.identity import library_versions
 
     trained = Run.open(run)
     model = trained.load_model()
@@ -768,7 +790,7 @@ def _event_writer(format: EventFormat, grows: bool) -> Callable[[dict[str, Any]]
     """Return what prints an event at once, in a format, with `born` where clusters may be."""
     if format is EventFormat.jsonl:
         return print_json
-    columns = [field.name for field in fields(LabelEvent) if grows or field.name != "born"]
+    columns = [name for name in LabelEvent._fields if grows or name != "born"]
     rows = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     rows.writeheader()
 

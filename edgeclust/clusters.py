@@ -1,6 +1,9 @@
 """Clusters in embedding space: which one a window is nearest to, and how surely."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +40,22 @@ class Clusters:
         """How many clusters there are."""
         return len(self.centroids)
 
+    @cached_property
+    def _points(self) -> NDArray[np.float64]:
+        """The centroids in float64, for every window is compared with them."""
+        return self.centroids.astype(np.float64)
+
+    @cached_property
+    def _log_priors(self) -> list[float]:
+        """The prior in plain numbers."""
+        log_priors: list[float] = self.log_prior.tolist()
+        return log_priors
+
+    @cached_property
+    def _ones(self) -> NDArray[np.float64]:
+        """What sums over features, at a fraction of the cost of `np.sum` on a device."""
+        return np.ones(self.centroids.shape[1])
+
     def squared_distances(self, embedding: NDArray[np.float32]) -> NDArray[np.float64]:
         """Squared Euclidean distance of each window to each centroid.
 
@@ -50,12 +69,16 @@ class Clusters:
         squared : float64 array of shape (n_windows, n_clusters)
         """
         # Differences first, in float64: the expanded square would cancel near a centroid.
+        if len(embedding) == 1:  # as a stream brings them
+            difference = self._points - embedding
+            difference *= difference
+            squared: NDArray[np.float64] = difference.dot(self._ones)[None]
+            return squared
         squared = np.empty((len(embedding), self.n_clusters))
-        points, others, columns = embedding, self.centroids, squared.T
-        if len(embedding) < self.n_clusters:  # over the fewer of the two: a stream brings one
-            points, others, columns = self.centroids, embedding, squared
-        points = points.astype(np.float64)
-        for other, column in zip(others.astype(np.float64), columns, strict=True):
+        points, others, columns = embedding.astype(np.float64), self._points, squared.T
+        if len(embedding) < self.n_clusters:  # over the fewer of the two
+            points, others, columns = others, points, squared
+        for other, column in zip(others, columns, strict=True):
             difference = points - other
             np.einsum("pf,pf->p", difference, difference, out=column)
         return squared
@@ -108,7 +131,45 @@ class Clusters:
         posterior : float64 array of shape (n_windows, n_clusters)
             Rows in [0, 1] that sum to 1.
         """
-        cost = self.cost(squared) / temperature
-        likelihood = np.exp(cost.min(axis=1, keepdims=True) - cost)
+        cost = self.cost(squared)
+        likelihood = np.exp((cost.min(axis=1, keepdims=True) - cost) / temperature)
         share: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
         return share
+
+    def costs_of(self, squared: NDArray[np.float64]) -> list[float]:
+        """Costs of one window, in plain numbers: of so few, numpy takes several times as long.
+
+        Parameters
+        ----------
+        squared : float64 array of shape (n_clusters,)
+            A row of what `squared_distances` returns. Not modified.
+
+        Returns
+        -------
+        costs : list of float
+            That row of `cost`.
+        """
+        pairs = zip(squared.tolist(), self._log_priors, strict=True)
+        return [distance / self.sigma - log_prior for distance, log_prior in pairs]
+
+    @staticmethod
+    def share(costs: Sequence[float], cluster: int, temperature: float = 1.0) -> float:
+        """Probability of one cluster given one window.
+
+        Parameters
+        ----------
+        costs : sequence of float
+            As `costs_of` returns them, finite.
+        cluster : int
+            Which one.
+        temperature : float
+            As `posterior` takes it.
+
+        Returns
+        -------
+        share : float
+            As `posterior` has it.
+        """
+        least = min(costs)
+        likelihood = [math.exp((least - cost) / temperature) for cost in costs]
+        return likelihood[cluster] / sum(likelihood)

@@ -2,10 +2,11 @@
 
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -66,6 +67,16 @@ def fail(message: str) -> None:
 def remark(message: str) -> None:
     """Say something beside the results."""
     typer.echo(message, err=True)
+
+
+@contextmanager
+def silence(unless: bool) -> Iterator[None]:
+    """Say nothing, errors that end the command aside, unless told to speak."""
+    if unless:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
 
 
 def print_json(content: Mapping[str, Any]) -> None:
@@ -301,7 +312,7 @@ def population_progress() -> Iterator[Callable[["PopulationProgress"], None]]:
 
 @contextmanager
 def stop_on_signal(
-    message: str = "stopping after this step, the run is kept",
+    message: str = "stopping after this step, the run is kept", patient: bool = False
 ) -> Iterator[Callable[[], bool]]:
     """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second interrupts at once.
 
@@ -309,6 +320,9 @@ def stop_on_signal(
     ----------
     message : str
         Said when the wish is made.
+    patient : bool
+        Whether the second does nothing: torchrun hands on each Ctrl-C that the terminal has
+        already sent.
 
     Yields
     ------
@@ -319,10 +333,11 @@ def stop_on_signal(
 
     def ask(number: int, frame: Any) -> None:
         nonlocal asked
-        if asked:
+        if asked and not patient:
             raise KeyboardInterrupt
-        asked = True
-        remark(message)
+        if not asked:
+            asked = True
+            remark(message)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, ask) for number in numbers]

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from edgeclust.errors import ConfigError, MissingExtraError, ModelFileError
 from edgeclust.model_file import INPUT, OUTPUT, ModelMetadata, read_content, read_metadata
-from edgeclust.numpy_encoder import NumpyEncoder
 
 BACKENDS = ("auto", "onnxruntime", "numpy")
 """What can run the network; auto is onnxruntime where it can be imported, else numpy."""
@@ -60,18 +59,21 @@ def open_encoder(
     """
     if backend not in BACKENDS:
         raise ConfigError(f"backend should be auto, onnxruntime or numpy, got {backend!r}")
-    if backend == "numpy":
-        return NumpyEncoder(model)
-    try:
-        import_module("onnxruntime")
-    except ImportError as error:
-        if backend == "auto":
-            return NumpyEncoder(model)
-        raise MissingExtraError(
-            f"the backend onnxruntime cannot be imported ({error}): pip install onnxruntime, "
-            "or use the backend numpy"
-        ) from error
-    return OnnxEncoder(model, threads=threads, spin=spin)
+    if backend != "numpy":
+        try:
+            import_module("onnxruntime")
+        except ImportError as error:
+            if backend == "onnxruntime":
+                raise MissingExtraError(
+                    f"the backend onnxruntime cannot be imported ({error}): pip install "
+                    "onnxruntime, or use the backend numpy"
+                ) from error
+        else:
+            return OnnxEncoder(model, threads=threads, spin=spin)
+    # Here, as the start of a device that has onnxruntime should not wait for it.
+    from edgeclust.numpy_encoder import NumpyEncoder
+
+    return NumpyEncoder(model)
 
 
 class OnnxEncoder:

@@ -3,9 +3,8 @@
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from edgeclust.naming import Naming, name_clusters
 from edgeclust.samples import Chunk
 from edgeclust.state import StateStore
 from edgeclust.state_fields import Part, Tally, encode_name, pack, restore, unpack
-from edgeclust.stream import MISSING, StreamWindow, WindowStream
+from edgeclust.stream import MISSING, StreamWindow, WindowStream, all_finite
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +34,7 @@ OFF = "off"
 TOO_LARGE = "values too large for the model"
 
 
-@dataclass(frozen=True)
-class LabelEvent:
+class LabelEvent(NamedTuple):
     """The label of one window of a stream, or why it has none.
 
     Parameters
@@ -77,7 +75,7 @@ class LabelEvent:
 
     def to_json(self) -> dict[str, Any]:
         """Return the event as ``edgeclust label`` prints it, no `skipped` or `born` of None."""
-        content = asdict(self)
+        content = self._asdict()
         for key in ("skipped", "born"):
             if content[key] is None:
                 del content[key]
@@ -166,7 +164,7 @@ class Labeler:
         self._growth: ClusterGrowth | None = None
         if grow:
             self._growth = ClusterGrowth(self._exported, metadata.radii, grow)
-        self._radii = np.array(metadata.radii)
+        self._radii = [*metadata.radii]
         self._stream: WindowStream | None = None
         self._bout = MinimumBout(1)
         if not 0 <= min_bout_s < np.inf:
@@ -335,7 +333,7 @@ class Labeler:
             self._learner.reset()
         if self._growth is not None:
             self._growth.reset()
-            self._radii = self._growth.radii
+            self._radii = self._growth.radii.tolist()
             self._bout.restart()
             for slot in range(self._exported.n_clusters, len(self.tally.names)):
                 self.tally.names[slot] = None
@@ -439,7 +437,7 @@ class Labeler:
             raise DataError("the model takes windows of a signal, not images: use push or predict")
         for index, image in enumerate(self._check_images(images)):
             pixels = scale_images(image)
-            fault = None if np.isfinite(pixels).all() else MISSING
+            fault = None if all_finite(pixels) else MISSING
             yield self._remember(self._label(index, pixels, fault))
 
     def partial_fit(self, windows: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
@@ -465,7 +463,7 @@ class Labeler:
         self._of_samples()
         labels = []
         for window in self._check_windows(windows):
-            fault = None if np.isfinite(window).all() else MISSING
+            fault = None if all_finite(window) else MISSING
             cluster = self._label(0.0, window, fault).cluster
             labels.append(-1 if cluster is None else cluster)
         return np.array(labels, np.intp)
@@ -627,25 +625,23 @@ class Labeler:
             return self._skip(t, fault)
         self._follow_gravity(window)
         # One window at a time, so that no chunking changes the last digit of a distance.
-        embedding = self._encoder.embed(_turned(window[None], self._turn))
+        embedding = self._encoder.embed(_turned(window, self._turn)[None])
         clusters = self._clusters
-        squared = clusters.squared_distances(embedding)
-        if not np.isfinite(squared).all():  # samples so large that the network overflows
+        squared = clusters.squared_distances(embedding)[0]
+        costs = clusters.costs_of(squared)
+        least = min(costs)
+        if not math.isfinite(least):  # samples so large that the network overflows
             return self._skip(t, TOO_LARGE)
-        distances = np.sqrt(squared[0])
-        posterior = clusters.posterior(squared, self.metadata.temperature)[0]
-        nearest = int(clusters.cost(squared).argmin())
+        nearest = costs.index(least)
         cluster = self._bout.update(nearest)
-        novel = bool(distances[nearest] > self._radii[nearest])
-        born = self._learn(embedding[0], clusters, distances, nearest) if self.learning else None
         return LabelEvent(
             t=float(t),
             cluster=cluster,
             name=self._name_of(cluster),
-            distance=float(distances[cluster]),
-            confidence=float(posterior[cluster]),
-            novel=novel,
-            born=born,
+            distance=math.sqrt(squared[cluster]),
+            confidence=clusters.share(costs, cluster, self.metadata.temperature),
+            novel=math.sqrt(squared[nearest]) > self._radii[nearest],
+            born=self._learn(embedding[0], clusters, squared, nearest) if self.learning else None,
         )
 
     def _name_of(self, cluster: int) -> str | None:
@@ -658,7 +654,7 @@ class Labeler:
         self,
         embedding: NDArray[np.float32],
         clusters: Clusters,
-        distances: NDArray[np.float64],
+        squared: NDArray[np.float64],
         nearest: int,
     ) -> int | None:
         """Learn from a window that has its label; return the cluster that was opened, if any."""
@@ -667,11 +663,12 @@ class Labeler:
         if self._growth is None:
             self._learner.update(embedding)
             return None
-        if nearest < self._exported.n_clusters and (distances <= self._radii).any():
+        distances = np.sqrt(squared)
+        if nearest < self._exported.n_clusters and (distances <= self._growth.radii).any():
             self._learner.update(embedding)
         born = self._growth.update(embedding, clusters, distances, nearest)
         if born is not None:
-            self._radii = self._growth.radii
+            self._radii = self._growth.radii.tolist()
             logger.info("opened cluster %d", born)
         return born
 
@@ -712,7 +709,7 @@ class Labeler:
             ) from error
         self._store = store
         if self._growth is not None:
-            self._radii = self._growth.radii
+            self._radii = self._growth.radii.tolist()
         if self._gravity is not None and self._gravity.count.any():
             self._turn = self._turn_of(self._gravity)
 

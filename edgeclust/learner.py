@@ -17,13 +17,13 @@ from edgeclust.assignment import assign
 from edgeclust.clusters import Clusters
 from edgeclust.errors import ConfigError, DataError
 
-MODES = {"gated": (0.1, 3.0), "free": (0.5, 0.5)}
+MODES = {"gated": (0.3, 3.0), "free": (0.5, 0.5)}
 """Each mode's weight of the count penalty, and the visits that the exported place counts for."""
 
 N_PLACES = 64
 """Places that are remembered; a new one takes that which was not visited for longest."""
 
-RADIUS = 0.06
+RADIUS = 0.03
 """Squared distance within which a window visits a place, over the centroids' mean one."""
 
 MEMORY = 16
@@ -32,7 +32,7 @@ MEMORY = 16
 MOST_WEIGHT = 4
 """Visits that a place counts for in the mean of its cluster, at most."""
 
-EVERY = 8
+EVERY = 4
 """Admissions from one update of the centroids to the next."""
 
 RATE = 0.3
@@ -45,7 +45,7 @@ class CentroidLearner:
     """Move centroids to where the windows of a stream lie, in fixed memory.
 
     A window visits the place it is near, or opens one. A place that was visited twice counts: now,
-    at the third and fourth visit, and whenever its visits have doubled, it is admitted. Every 8
+    at the third and fourth visit, and whenever its visits have doubled, it is admitted. Every 4
     admissions the places are assigned to the clusters with the hard regularisation of training,
     at a fraction of its price; each centroid then goes part of the way to the mean of its places,
     shrunk towards where it was exported, and never further from there than `max_shift`. The same
@@ -101,15 +101,18 @@ class CentroidLearner:
         np.fill_diagonal(between, np.inf)
         nearest = np.sqrt(between.min(axis=1, keepdims=True))
         nearest[np.isinf(nearest)] = 0  # of one cluster there is nothing to learn
+        n_features = clusters.centroids.shape[1]
+        self._ones, self._away = np.ones(n_features), np.empty((N_PLACES, n_features))
         self._most = np.maximum(max_shift * nearest, np.finfo(np.float32).tiny)
         self.reset()
 
     def reset(self) -> None:
         """Go back to the exported centroids, and forget all places."""
         self.clusters = self._exported
-        self._places = np.zeros((N_PLACES, self._exported.centroids.shape[1]), np.float32)
-        self._visits = np.zeros(N_PLACES, np.uint32)
-        self._visited = np.zeros(N_PLACES, np.uint64)  # when last
+        # Rounded to float32, as they are saved; infinitely far until the first visit.
+        self._places = np.full((N_PLACES, self._exported.centroids.shape[1]), np.inf)
+        self._visits = [0] * N_PLACES
+        self._visited = [0] * N_PLACES  # when last
         self._time = 0
         self._n_admitted = 0
 
@@ -121,7 +124,7 @@ class CentroidLearner:
         embedding : float32 array of shape (n_features,)
             Finite. Not modified.
         """
-        if self._visit(embedding.astype(np.float64)):
+        if self._visit(embedding):
             self._n_admitted += 1
             if self._n_admitted % EVERY == 0:
                 self._move()
@@ -130,9 +133,9 @@ class CentroidLearner:
         """Return all that it learnt, as copies; the shapes follow from those of the centroids."""
         return {
             "centroids": self.clusters.centroids.astype("<f4"),
-            "places": self._places.astype("<f4"),
-            "visits": self._visits.astype("<u4"),
-            "visited": self._visited.astype("<u8"),
+            "places": np.where(np.isfinite(self._places), self._places, 0).astype("<f4"),
+            "visits": np.array(self._visits, "<u4"),
+            "visited": np.array(self._visited, "<u8"),
             "time": np.array([self._time, self._n_admitted], "<u8"),
         }
 
@@ -164,31 +167,35 @@ class CentroidLearner:
         if (fields["visited"] > time).any() or n_admitted > time:
             raise DataError(f"the learner's places were visited after its last window, {time}")
         self.clusters = replace(self._exported, centroids=centroids)
-        self._places = fields["places"].astype(np.float32)
-        self._visits = fields["visits"].astype(np.uint32)
-        self._visited = fields["visited"].astype(np.uint64)
+        self._visits, self._visited = fields["visits"].tolist(), fields["visited"].tolist()
+        known = fields["visits"][:, None] > 0
+        self._places = np.where(known, fields["places"].astype(np.float64), np.inf)
         self._time, self._n_admitted = time, n_admitted
 
-    def _visit(self, embedding: NDArray[np.float64]) -> bool:
+    def _visit(self, embedding: NDArray[np.float32]) -> bool:
         """Note that a window came by; return whether the place is admitted for it."""
         self._time += 1
-        away = self._places - embedding
-        squared = np.einsum("pf,pf->p", away, away)
-        squared[self._visits == 0] = np.inf
+        point = embedding.astype(np.float64)
+        np.subtract(self._places, point, out=self._away)
+        np.square(self._away, out=self._away)
+        squared = self._away.dot(self._ones)
         place = int(squared.argmin())
-        if not squared[place] <= self._radius:
-            place = int(self._visited.argmin())
-            self._places[place] = embedding
-            self._visits[place] = 0
-        visits = min(int(self._visits[place]) + 1, _MOST_VISITS)
+        if squared[place] <= self._radius:
+            visits = min(self._visits[place] + 1, _MOST_VISITS)
+            here = self._places[place]
+            here = here + (point - here) / min(visits, MEMORY)
+            self._places[place] = here.astype(np.float32)
+        else:
+            place, visits = self._visited.index(min(self._visited)), 1
+            self._places[place] = point
         self._visits[place], self._visited[place] = visits, self._time
-        self._places[place] += (embedding - self._places[place]) / min(visits, MEMORY)
         return visits in (2, 3) or (visits >= 4 and visits & (visits - 1) == 0)
 
     def _move(self) -> None:
         """Assign the places that count, and move each centroid towards the mean of its own."""
-        known = self._visits >= 2
-        weights = np.minimum(self._visits[known], MOST_WEIGHT).astype(np.float64)
+        visits = np.array(self._visits)
+        known = visits >= 2
+        weights = np.minimum(visits[known], MOST_WEIGHT).astype(np.float64)
         places, start = self._places[known], self._exported.centroids.astype(np.float64)
         cost = self.clusters.cost(self.clusters.squared_distances(places))
         labels = assign(cost, weight=self._weight)

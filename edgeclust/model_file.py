@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from edgeclust.card import Channel
 from edgeclust.clusters import Clusters
 from edgeclust.errors import ModelFileError
 from edgeclust.model_schema import IMAGES, SIGNALS, check, parse
-from edgeclust.onnx_reader import OnnxGraph, read_onnx
+
+if TYPE_CHECKING:
+    from edgeclust.onnx_reader import OnnxGraph
 
 PROPERTY = "edgeclust"
 """Name of the ONNX metadata property that holds the JSON."""
@@ -167,7 +169,7 @@ class ModelMetadata:
         )
 
 
-def open_graph(path: Path) -> tuple[OnnxGraph, ModelMetadata]:
+def open_graph(path: Path) -> tuple["OnnxGraph", ModelMetadata]:
     """Read a model file without onnxruntime.
 
     Parameters
@@ -180,6 +182,9 @@ def open_graph(path: Path) -> tuple[OnnxGraph, ModelMetadata]:
     ModelFileError
         If it is missing, damaged, no ONNX or no model of this library.
     """
+    # Here, as a device that has onnxruntime does without.
+    from edgeclust.onnx_reader import read_onnx
+
     content = read_content(path)
     try:
         graph = read_onnx(content)

@@ -176,7 +176,8 @@ def _plan(
 ) -> tuple[list[tuple["Cell", str, "AnyCard"]], dict[str, _Job]]:
     """Open all data once, check all settings, and name the cells by what they depend on."""
     from edgeclust.har_data import absolute_source, open_dataset
-    from edgeclust.train.grid import cell_key, fingerprint
+    from edgeclust.train.grid import cell_key
+    from edgeclust.train.identity import fingerprint
 
     opened = {}
     for name in grid.data:

@@ -1,7 +1,6 @@
 """Bring a stream to another rate as it comes, by the filter that recordings are resampled with."""
 
 import math
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -47,6 +46,10 @@ def rate_ratio(from_hz: float, to_hz: float) -> tuple[int, int]:
     >>> rate_ratio(100, 50), rate_ratio(31.25, 50), rate_ratio(20, 25)
     ((1, 2), (8, 5), (5, 4))
     """
+    if from_hz == to_hz and 0 < from_hz < math.inf:
+        return 1, 1
+    from fractions import Fraction  # here, as most streams have the model's rate
+
     for name, rate in (("from_hz", from_hz), ("to_hz", to_hz)):
         if not 0 < rate < math.inf:
             raise DataError(f"{name} should be above 0 Hz, got {rate}")

@@ -1,5 +1,7 @@
 """What the time stamps of a live stream tell: its rate, its gaps, and which samples come late."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,8 +44,9 @@ class StampOrder:
     >>> import numpy as np
     >>> from edgeclust.stamps import StampOrder
     >>> order = StampOrder(most_gap_s=1.0)
-    >>> [piece.tolist() for piece in order.take(np.array([0.0, 0.1, 0.1, 0.2, 5.0, 5.1]))]
-    [[], [0, 1, 3], [4, 5]]
+    >>> t = np.array([0.0, 0.1, 0.1, 0.2, 5.0, 5.1])
+    >>> [t[piece].tolist() for piece in order.take(t)]
+    [[], [0.0, 0.1, 0.2], [5.0, 5.1]]
     >>> order.n_gaps, order.n_late
     (1, 1)
     """
@@ -55,7 +58,7 @@ class StampOrder:
         self._last = -np.inf
         self._lonely: list[float] = []  # stamps of samples with gaps around them, the latest
 
-    def take(self, t: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    def take(self, t: NDArray[np.float64]) -> Sequence[slice | NDArray[np.intp]]:
         """Take the stamps of the next samples and return which to keep.
 
         Parameters
@@ -65,7 +68,7 @@ class StampOrder:
 
         Returns
         -------
-        pieces : list of intp arrays
+        pieces : sequence of slice or intp array
             Indices of the samples that go on with the segment under way, none perhaps; then
             those of each further segment.
 
@@ -74,12 +77,11 @@ class StampOrder:
         DataError
             If a stamp is NaN or infinity, or ten samples in a row have gaps around them.
         """
+        if self._goes_on(t):
+            self._lonely, self._last = [], float(t[-1])
+            return [slice(None)]
         if not np.isfinite(t).all():
             raise DataError("t should be finite, got NaN or infinity")
-        steps = np.diff(t, prepend=self._last)
-        if len(t) and ((steps > 0) & (steps <= self.most_gap_s)).all():  # as almost always
-            self._lonely, self._last = [], float(t[-1])
-            return [np.arange(len(t))]
         kept: list[int] = []
         starts = []
         for index, stamp in enumerate(t.tolist()):
@@ -98,6 +100,13 @@ class StampOrder:
             self._last = stamp
         self.n_gaps += len(starts)
         return np.split(np.array(kept, np.intp), starts)
+
+    def _goes_on(self, t: NDArray[np.float64]) -> bool:
+        """Say whether no stamp is late and none comes behind a gap, as almost always."""
+        if not len(t) or not 0 < t[0] - self._last <= self.most_gap_s:
+            return False
+        steps = t[1:] - t[:-1]
+        return not len(steps) or bool(steps.min() > 0 and steps.max() <= self.most_gap_s)
 
     def _refuse(self) -> None:
         """Say that every step is a gap."""

@@ -176,13 +176,14 @@ class Tally:
     def __init__(self, n_clusters: int) -> None:
         self.counts = np.zeros(n_clusters, np.uint64)
         self.n_skipped = 0
+        self._n_labelled = 0  # the sum of the counts
         self.shift = np.zeros(n_clusters)
         self.names: list[str | None] = [None] * n_clusters
 
     @property
     def n_windows(self) -> int:
         """Windows seen."""
-        return int(self.counts.sum()) + self.n_skipped
+        return self._n_labelled + self.n_skipped
 
     def add(self, cluster: int | None) -> None:
         """Count a window by its cluster; None if it could not be labelled."""
@@ -190,6 +191,7 @@ class Tally:
             self.n_skipped += 1
         else:
             self.counts[cluster] += 1
+            self._n_labelled += 1
 
     def fields(self) -> dict[str, NDArray[Any]]:
         """Return copies of the fields.
@@ -226,4 +228,5 @@ class Tally:
         except UnicodeDecodeError as error:
             raise DataError(f"a name is no text: {error}") from error
         self.counts, self.n_skipped = fields["counts"].astype(np.uint64), int(fields["n_skipped"])
+        self._n_labelled = int(self.counts.sum())
         self.shift, self.names = shift.astype(np.float64), names

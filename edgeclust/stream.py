@@ -1,8 +1,8 @@
 """Cut a live stream into windows: any chunks, any rate, with gaps, holes and imperfect stamps."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,7 @@ MISSING = "missing or infinite samples"
 UNEVEN = "time stamps more than a tenth off"
 
 
-@dataclass(frozen=True)
-class StreamWindow:
+class StreamWindow(NamedTuple):
     """A window of a stream.
 
     Parameters
@@ -142,8 +141,7 @@ class WindowStream:
             If a shape is wrong, `t` comes with some calls only or is not finite, or the stamps
             show no rate or another than was told.
         """
-        with np.errstate(over="ignore"):  # infinity, which a window does not survive
-            samples = np.asarray(samples, dtype=np.float32)
+        samples = _as_float32(samples)
         if samples.ndim != 2 or samples.shape[1] != len(self._channels):
             raise DataError(
                 f"samples should have shape (n_samples, {len(self._channels)}) for the channels "
@@ -185,6 +183,7 @@ class WindowStream:
         """Start a segment: nothing that came before counts."""
         self._pending = []
         self._starts = True
+        self._first = self._n_samples  # index in the stream of the segment's first sample
         self._resample: tuple[StreamResampler, StreamResampler] | None = None
         if self._rate_hz is not None and self._rate_hz != self._model_hz:
             rates = self._rate_hz, self._model_hz
@@ -201,9 +200,11 @@ class WindowStream:
         if self._rate_hz is None:
             self._rate_hz = self._model_hz if self._told_hz is None else self._told_hz
             self._restart()
-        stamps = np.arange(self._n_samples, self._n_samples + len(samples)) / self._rate_hz
+        first = self._n_samples
         self._n_samples += len(samples)
-        return self._take(samples, stamps)
+        if self._resample is None:
+            return self._cut(samples, None)
+        return self._take(samples, np.arange(first, self._n_samples) / self._rate_hz)
 
     def _take(
         self, samples: NDArray[np.float32], stamps: NDArray[np.float64]
@@ -235,27 +236,39 @@ class WindowStream:
         return most if len(stamps) >= most else None
 
     def _cut(
-        self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64]
+        self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64] | None
     ) -> Iterator[StreamWindow]:
-        """Cut samples that have the model's rate."""
-        with np.errstate(over="ignore"):  # as above
-            windows = self._samples.push_block(samples.astype(np.float32, copy=False))
-        own = self._stamps.push_block(stamps)[:, 0]
-        for t, window, fault in zip(own[:, 0], windows, self._faults(windows, own), strict=True):
-            yield StreamWindow(float(t), window, self._starts, fault)
+        """Cut samples that have the model's rate; None for stamps that only count them."""
+        windows = self._samples.push(_as_float32(samples))
+        own = [stamp for _, (stamp,) in self._stamps.push(stamps)] if stamps is not None else None
+        for index, (start, window) in enumerate(windows):
+            fault = None if all_finite(window) else MISSING
+            if own is None:
+                t = (self._first + start) / self._model_hz
+            else:
+                t, last = own[index].item(0), own[index].item(-1)
+                if fault is None and self._stamped and not self._even(last - t):
+                    fault = UNEVEN
+            yield StreamWindow(t, window, self._starts, fault)
             self._starts = False
 
-    def _faults(
-        self, windows: NDArray[np.float32], stamps: NDArray[np.float64]
-    ) -> list[str | None]:
-        """Return why each window cannot be labelled; None where it can."""
-        finite = np.asarray(np.isfinite(windows).all(axis=(1, 2)))
-        even = np.ones(len(windows), bool)
-        if self._stamped:
-            expected = (self._window - 1) / self._model_hz
-            tolerance = RATE_TOLERANCE * expected + 1 / self._model_hz
-            even = np.abs(stamps[:, -1] - stamps[:, 0] - expected) <= tolerance
-        return [
-            None if there and right else UNEVEN if there else MISSING
-            for there, right in zip(finite.tolist(), even.tolist(), strict=True)
-        ]
+    def _even(self, span: float) -> bool:
+        """Say whether the stamps of a window's first and last sample are so far apart."""
+        expected = (self._window - 1) / self._model_hz
+        tolerance = RATE_TOLERANCE * expected + 1 / self._model_hz
+        return abs(span - expected) <= tolerance
+
+
+def all_finite(values: NDArray[np.float32]) -> bool:
+    """Say whether an array holds neither NaN nor infinity."""
+    # The squares sum to NaN or infinity if one is there, at a fraction of the cost of looking.
+    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
+
+
+def _as_float32(samples: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return samples as the network takes them."""
+    samples = np.asarray(samples)
+    if samples.dtype == np.float32:
+        return samples
+    with np.errstate(over="ignore"):  # infinity, which a window does not survive
+        return samples.astype(np.float32)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 from edgeclust.errors import ConfigError
@@ -79,8 +78,8 @@ class WindowCutter:
         check_window(window, stride)
         self.window = window
         self.stride = stride
-        self._kept = np.empty((0, n_channels), dtype)
-        self._kept_start = 0  # index in the stream of the first kept sample
+        self._kept = np.zeros((n_channels, window), dtype)  # what is there of the next window
+        self._n_kept = 0  # how many samples; below 0 as many are left out first
         self._next = 0  # index in the stream of the next window's first sample
 
     def push(self, samples: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
@@ -94,33 +93,23 @@ class WindowCutter:
         Returns
         -------
         windows : list of (start, float32 array of shape (n_channels, window))
-            Index in the stream of each window's first sample, and the window.
+            Index in the stream of each window's first sample, and the window: a copy, contiguous.
         """
-        first = self._next
-        return [(first + i * self.stride, w) for i, w in enumerate(self.push_block(samples))]
-
-    def push_block(self, samples: NDArray[Any]) -> NDArray[Any]:
-        """Take the next samples and return the windows they complete as one array.
-
-        Parameters
-        ----------
-        samples : float32 array of shape (n_samples, n_channels)
-            As `push` takes them.
-
-        Returns
-        -------
-        windows : float32 array of shape (n_windows, n_channels, window)
-            A copy, contiguous.
-        """
-        kept = np.concatenate([self._kept, samples])
-        end = self._kept_start + len(kept)
-        n_windows = max(0, (end - self.window - self._next) // self.stride + 1)
-        windows = np.empty((n_windows, kept.shape[1], self.window), kept.dtype)
-        if n_windows:
-            own = kept[self._next - self._kept_start :]
-            windows[:] = sliding_window_view(own, self.window, axis=0)[:: self.stride][:n_windows]
-        self._next += n_windows * self.stride
-        keep_from = min(self._next, end)
-        self._kept = kept[keep_from - self._kept_start :].copy()
-        self._kept_start = keep_from
+        windows = []
+        start, n_samples = 0, len(samples)
+        while start < n_samples:
+            kept = self._n_kept
+            if kept < 0:
+                step = min(-kept, n_samples - start)
+            else:
+                step = min(self.window - kept, n_samples - start)
+                self._kept[:, kept : kept + step] = samples[start : start + step].T
+            start += step
+            self._n_kept += step
+            if self._n_kept == self.window:
+                windows.append((self._next, self._kept.copy()))
+                self._next += self.stride
+                self._n_kept = self.window - self.stride
+                if self._n_kept > 0:
+                    self._kept[:, : self._n_kept] = self._kept[:, self.stride :]
         return windows

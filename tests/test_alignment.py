@@ -170,3 +170,14 @@ def test_gravity_comes_back_from_its_fields() -> None:
     np.testing.assert_array_equal(other.gravity(), estimate.gravity())
     with pytest.raises(DataError, match="gravity should be finite sums of 0 windows or more"):
         other.restore(estimate.fields() | {"total": np.array([[np.nan, 0, 0]])})
+
+
+def test_channels_that_lie_apart_are_the_same_sensor() -> None:
+    windows = np.random.default_rng(0).normal(size=(8, 3, 128)).astype(np.float32)
+    in_a_row = GravityEstimate(ONE_UNIT, 50, 128, 64)
+    apart = GravityEstimate((Unit((4, 0, 2), ()),), 50, 128, 64)
+    for window in windows:
+        spread = np.zeros((5, 128), np.float32)
+        spread[[4, 0, 2]] = window
+        assert in_a_row.update(window) == apart.update(spread)
+    np.testing.assert_array_equal(apart.gravity(), in_a_row.gravity())

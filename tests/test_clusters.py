@@ -44,3 +44,17 @@ def test_posterior_of_a_window_far_from_everything_is_no_nan() -> None:
     clusters = Clusters(CENTROIDS, sigma=1e-6, log_prior=np.log([0.5, 0.5]))
     posterior = clusters.posterior(np.array([[1e12, 1e12 + 1e9]]))
     np.testing.assert_array_equal(posterior, [[1.0, 0.0]])
+
+
+def test_one_window_alone_is_as_far_and_as_surely_of_a_cluster_as_among_others() -> None:
+    rng = np.random.default_rng(0)
+    centroids = rng.normal(size=(5, 16)).astype(np.float32)
+    clusters = Clusters(centroids, sigma=0.7, log_prior=np.log(np.full(5, 0.2)))
+    embedding = rng.normal(size=(9, 16)).astype(np.float32)
+    squared = clusters.squared_distances(embedding)
+    posterior = clusters.posterior(squared, temperature=3.0)
+    for row, window in enumerate(embedding):
+        alone = clusters.squared_distances(window[None])
+        np.testing.assert_allclose(alone[0], squared[row], rtol=1e-12)
+        shares = [clusters.share(clusters.costs_of(alone[0]), k, temperature=3.0) for k in range(5)]
+        np.testing.assert_allclose(shares, posterior[row], rtol=1e-12)

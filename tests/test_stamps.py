@@ -12,7 +12,7 @@ rng = np.random.default_rng(0)
 
 def take(t: list[float]) -> tuple[list[list[int]], int, int]:
     order = StampOrder(1.0)
-    pieces = [piece.tolist() for piece in order.take(np.array(t))]
+    pieces = [np.arange(len(t))[piece].tolist() for piece in order.take(np.array(t))]
     return pieces, order.n_gaps, order.n_late
 
 

@@ -105,3 +105,12 @@ def test_a_stream_keeps_the_same_however_long_it_is() -> None:
     assert max(kept) < 60
     assert source.n_gaps == 5
     assert source._pending == []
+
+
+def test_large_values_are_no_missing_ones() -> None:
+    samples = np.full((20, 1), 3e38, np.float32)  # whose squares are beyond float32
+    (window,) = stream().push(samples)
+    assert window.fault is None
+    samples[7] = np.inf
+    (window,) = stream().push(samples)
+    assert window.fault == "missing or infinite samples"

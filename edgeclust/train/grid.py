@@ -20,12 +20,13 @@ from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.evaluate import evaluate
 from edgeclust.train.features import kmeans_on_features
-from edgeclust.train.loop import EpochReport, choose_alignment, train
+from edgeclust.train.identity import library_versions
+from edgeclust.train.loop import choose_alignment, train
 from edgeclust.train.methods import METHODS
 from edgeclust.train.metrics import clustering_metrics, contingency
 from edgeclust.train.restarts import rank_restarts
-from edgeclust.train.run import library_versions
 from edgeclust.train.settings import SETTINGS, Part, pool_scores, split
+from edgeclust.train.training import EpochReport
 from edgeclust.window_labels import LABEL_POLICIES
 
 KMEANS = "kmeans"
@@ -286,28 +287,6 @@ def read_preset(name: str) -> dict[str, Any]:
     _refuse_unknown([name], PRESETS, "preset", "--preset")
     path = files("edgeclust.train") / "presets" / f"{name}.toml"
     return read_toml(path.read_text(encoding="utf-8"), f"preset {name}")
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """Return a hash of all that a data set holds: its card, samples, labels and subjects.
-
-    Examples
-    --------
-    >>> from edgeclust.har_data import open_dataset
-    >>> from edgeclust.train.grid import fingerprint
-    >>> fingerprint(open_dataset("watch")) == fingerprint(open_dataset("watch"))
-    True
-    """
-    digest = hashlib.sha256(json.dumps(dataset.card.to_json()).encode())
-    digest.update(dataset.labels.tobytes())
-    digest.update(json.dumps(dataset.groups.tolist()).encode())
-    if isinstance(dataset, WindowedDataset):
-        for recording in dataset.recordings:
-            digest.update(recording.signal.tobytes())
-    else:
-        for block in np.array_split(np.arange(len(dataset)), 1 + len(dataset) // 1024):
-            digest.update(dataset.gather(block).tobytes())
-    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -2,26 +2,24 @@
 
 import logging
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgeclust.alignment import RIGID_MOUNTS, GravityAlignment, align, fit_alignment
-from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset, WindowedDataset
 from edgeclust.errors import ConfigError, DataError
 from edgeclust.train.alarms import warn_of_empty, warn_of_gap
-from edgeclust.train.batches import draw_batches, n_batches
+from edgeclust.train.batches import n_batches
+from edgeclust.train.checkpoint import Checkpoint
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.criterion import agreement, criterion
-from edgeclust.train.metrics import clustering_metrics
-from edgeclust.train.model import TrainedModel, embed
-from edgeclust.train.trainer import Trainer
-from edgeclust.train.vote import vote
+from edgeclust.train.identity import identify
+from edgeclust.train.inputs import Inputs
+from edgeclust.train.model import TrainedModel
+from edgeclust.train.ranks import agreed, n_ranks, on_any, rank
+from edgeclust.train.tournament import Tournament
+from edgeclust.train.trainer import pick_device
+from edgeclust.train.training import EpochReport, Training
 
 logger = logging.getLogger(__name__)
 
@@ -30,68 +28,6 @@ N_STEPS = 800
 
 MIN_EPOCHS = 4
 """Passes over the data that it makes at least then."""
-
-ROUNDS = (0.5, 0.75)
-"""Shares of the epochs after which the worse half of the restarts stops."""
-
-VOTED = 0.25
-"""Epochs in which the best restart then follows the vote of all, as a share of those before."""
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What one epoch came to: a line of ``metrics.jsonl``.
-
-    Parameters
-    ----------
-    restart : int
-        Which of the trainings from other weights, from 0.
-    epoch : int
-        From 1.
-    n_epochs : int
-        How many are planned.
-    loss : float
-        What the method minimised, mean over the epoch, in nats per window.
-    objective : float
-        The same with the method's penalty that no gradient passes: the counts' under ``hard``.
-    criterion : float
-        How good the clusters look without labels, in nats per window, the lower the better:
-        `edgeclust.train.criterion`.
-    sigma : float
-        Scale of squared distances at the end.
-    metrics : dict
-        `clustering_metrics` of all windows, labelled by their nearest centroid.
-    seconds : float
-        Of training in this epoch, scoring not counted.
-    windows_per_s : float
-        Windows trained on in a second.
-    prior : list of float, optional
-        Expected share of each cluster at the end, where it is learnt.
-    voted : bool
-        Whether the windows had the labels of all restarts' vote.
-    """
-
-    restart: int
-    epoch: int
-    n_epochs: int
-    loss: float
-    objective: float
-    criterion: float
-    sigma: float
-    metrics: dict[str, Any]
-    seconds: float
-    windows_per_s: float
-    prior: list[float] | None = None
-    voted: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return one flat object."""
-        content = {k: v for k, v in vars(self).items() if k not in ("metrics", "n_epochs")}
-        if self.prior is None:
-            del content["prior"]
-        if not self.voted:
-            del content["voted"]
-        return content | self.metrics
 
 
 @dataclass(frozen=True)
@@ -108,11 +44,14 @@ class TrainResult:
         Of each restart the criterion when it ended, before the vote, less the `agreement` of its
         labels with those of the others. Of those that ran to the end and left fewest clusters
         empty the lowest was kept.
+    finished : bool
+        Whether it came to its end: False where it was stopped.
     """
 
     model: TrainedModel
     reports: list[EpochReport]
     criteria: list[float]
+    finished: bool = True
 
 
 def train(
@@ -121,7 +60,9 @@ def train(
     *,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
     on_step: Callable[[int, int], None] = lambda n_done, n_planned: None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    resume: Checkpoint | None = None,
 ) -> TrainResult:
     """Train an encoder and its clusters; the labels of the data serve the reports alone.
 
@@ -142,6 +83,9 @@ def train(
     the vote leaves a cluster empty that it does not. So 8 restarts cost as much as 5.75 whole
     trainings.
 
+    Where `torch.distributed` has brought several processes together, as under torchrun, each
+    encodes its part of every batch, and all come to what one would, but for rounding.
+
     Parameters
     ----------
     dataset : Dataset
@@ -152,8 +96,14 @@ def train(
         Called with a report after each epoch.
     on_step : callable
         Called after each step with the steps done and the steps planned, of all restarts.
+    on_checkpoint : callable, optional
+        Called after each whole epoch with all that it takes to go on from there. Its tensors
+        change with the next step.
     should_stop : callable
-        Asked after each step; training ends there when it says True.
+        Asked after each step; training ends there when it says True on any process.
+    resume : Checkpoint, optional
+        Where to go on: what comes out is what would have, had the training not been cut off,
+        to the last bit on a CPU with one thread and as many processes.
 
     Returns
     -------
@@ -162,52 +112,68 @@ def train(
     Raises
     ------
     ConfigError
-        If there are more clusters than windows, or CUDA is asked for and not there.
+        If there are more clusters than windows, or CUDA is asked for and not there, or another
+        process has other data or settings.
     DataError
         If gravity alignment is asked for and the data do not allow it.
+    RunError
+        If `resume` is of other data, settings or versions, or another process is lost.
     """
     config.check_windows(len(dataset))
+    if n_ranks() > len(dataset):
+        raise ConfigError(f"{n_ranks()} processes are more than the {len(dataset)} windows")
+    identity: dict[str, Any] = {}
+    if on_checkpoint is not None or resume is not None or n_ranks() > 1:
+        identity = identify(dataset, config)
+    if identity != agreed(identity):
+        raise ConfigError(f"process {rank()} has other data or settings than process 0")
+    if resume is not None:
+        resume.check(identity, "the checkpoint")
     alignment = choose_alignment(dataset, config.align)
     if alignment is not None:
         assert isinstance(dataset, WindowedDataset)
         dataset = align(dataset, alignment)
     n_steps = n_batches(len(dataset), config.batch_size)  # of an epoch
     n_epochs = config.epochs or max(MIN_EPOCHS, math.ceil(N_STEPS / n_steps))
-    rounds = list(_plan_rounds(config.restarts, n_epochs))
-    n_voted = math.ceil(VOTED * n_epochs) if config.restarts > 1 else 0
-    n_planned = sum(n_alive * (stop - start) for n_alive, start, stop in rounds) + n_voted
-    n_planned *= n_steps
-    n_done = 0
+    inputs = Inputs(dataset, pick_device(config.device))  # one for all restarts
+    trainings = [
+        Training(dataset, config, restart, alignment is not None, inputs)
+        for restart in range(config.restarts)
+    ]
+    tournament = Tournament(trainings, n_epochs)
+    reports: list[EpochReport] = []
+    gap_is_wide = stopped = False
+    if resume is not None:
+        reports += resume.reports
+        gap_is_wide = resume.state["gap_is_wide"]
+        tournament.restore(resume.state["tournament"], resume.tensors, reports)
+    n_done = n_steps * len(reports)
+
+    def stops() -> bool:
+        nonlocal stopped
+        stopped = stopped or on_any(should_stop())
+        return stopped
 
     def count_step() -> bool:
         nonlocal n_done
         n_done += 1
-        on_step(n_done, n_planned)
-        return should_stop()
+        on_step(n_done, n_steps * tournament.n_turns)
+        return stops()
 
-    trainings = [
-        _Training(dataset, config, restart, alignment is not None)
-        for restart in range(config.restarts)
-    ]
-    gap_is_wide = False
-    for training, epoch in _tournament(trainings, rounds):
-        training.run_epoch(epoch, n_epochs, count_step)
-        on_epoch(training.reports[-1])
+    for training, epoch, n_of_all, labels in tournament.turns():
+        whole = training.run_epoch(epoch, n_of_all, count_step, labels)
+        reports.append(training.reports[-1])
+        on_epoch(reports[-1])
         if config.method == "hard" and not gap_is_wide:
             gap_is_wide = warn_of_gap(training.trainer.gap, training.block_size)
-        if should_stop():
+        if whole and on_checkpoint is not None:
+            facts, tensors = tournament.state()
+            state = {"gap_is_wide": gap_is_wide, "tournament": facts}
+            on_checkpoint(Checkpoint(identity, reports, state, tensors))
+        if stops():
             break
-    kept = _standing(trainings)[0]
-    begun = [training for training in trainings if training.reports]
-    criteria = [_judge(training, begun) for training in begun]
-    if n_voted and not should_stop():
-        labels = vote([training.posterior() for training in begun], first=begun.index(kept))
-        if len(np.unique(labels)) >= config.n_clusters - kept.n_empty:
-            for epoch in range(n_epochs, n_epochs + n_voted):
-                kept.run_epoch(epoch + 1, n_epochs + n_voted, count_step, labels)
-                on_epoch(kept.reports[-1])
-                if should_stop():
-                    break
+    tournament.end()
+    kept = tournament.kept
     n_empty = config.n_clusters - max(r.metrics["clusters_used"] for r in kept.reports[-2:])
     if n_empty and not gap_is_wide:
         warn_of_empty(n_empty, config.n_clusters, config.method)
@@ -218,41 +184,7 @@ def train(
         kept.embedding,
         alignment,
     )
-    return TrainResult(model, kept.reports, criteria)
-
-
-def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the rounds of the tournament: how many train, after which epoch, to which."""
-    start, n_alive = 0, n_restarts
-    for stop in [*(math.ceil(share * n_epochs) for share in ROUNDS), n_epochs]:
-        if stop > start:
-            yield n_alive, start, stop
-            start, n_alive = stop, -(-n_alive // 2)
-
-
-def _tournament(
-    trainings: "list[_Training]", rounds: list[tuple[int, int, int]]
-) -> "Iterator[tuple[_Training, int]]":
-    """Yield which restart is to run which epoch next, as those before have come out."""
-    for n_alive, start, stop in rounds:
-        for training in _standing(trainings)[:n_alive]:
-            for epoch in range(start + 1, stop + 1):
-                yield training, epoch
-
-
-def _standing(trainings: "list[_Training]") -> "list[_Training]":
-    """Put the best first; before all who ran more epochs, then who left fewer clusters empty."""
-    begun = [training for training in trainings if training.reports]
-    yet_to_come = [training for training in trainings if not training.reports]
-    judged = sorted(begun, key=lambda t: (-t.n_epochs, t.n_empty, _judge(t, begun)))
-    return [*judged, *yet_to_come]
-
-
-def _judge(training: "_Training", begun: "list[_Training]") -> float:
-    """Return the criterion of the last epoch less the agreement with the others that began."""
-    others = [other.labels for other in begun if other is not training]
-    found_again = agreement(training.labels, others, training.clusters.n_clusters)
-    return training.reports[-1].criterion - found_again
+    return TrainResult(model, kept.reports, tournament.criteria, finished=not stopped)
 
 
 def choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
@@ -285,110 +217,3 @@ def choose_alignment(dataset: Dataset, name: str) -> GravityAlignment | None:
             raise
         logger.warning("trained without alignment: %s", error)
         return None
-
-
-class _Training:
-    """One restart: a trainer, the order of its windows, and where it stands."""
-
-    clusters: Clusters
-    embedding: NDArray[np.float32]
-    labels: NDArray[np.intp]
-    block_size: float  # windows that share counts, mean over the last epoch
-
-    def __init__(self, dataset: Dataset, config: TrainConfig, restart: int, aligned: bool) -> None:
-        self.dataset = dataset
-        self.config = config
-        self.restart = restart
-        self.groups = np.zeros(len(dataset), np.intp)  # one: the whole batch
-        if config.balance == "subject":
-            self.groups = np.unique(dataset.groups, return_inverse=True)[1]
-        self.rng = np.random.default_rng([config.seed, restart])
-        seed = int(self.rng.integers(2**63))
-        self.trainer = Trainer(dataset, config, seed, aligned)
-        self.reports: list[EpochReport] = []
-        # A fixed sigma and a learned prior may say that fewer clusters are right; rivals collapse.
-        self.fills_all = (config.method, config.sigma) == (
-            "hard",
-            None,
-        ) and config.prior != "learned"
-
-    @property
-    def n_epochs(self) -> int:
-        """How many epochs it has run."""
-        return len(self.reports)
-
-    @property
-    def n_empty(self) -> int:
-        """Clusters that no window was nearest to after the last epoch."""
-        used: int = self.reports[-1].metrics["clusters_used"]
-        return self.config.n_clusters - used
-
-    def posterior(self) -> NDArray[np.float64]:
-        """Return the probability of each cluster given each window, after the last epoch."""
-        return self.clusters.posterior(self.clusters.squared_distances(self.embedding))
-
-    def run_epoch(
-        self,
-        epoch: int,
-        n_epochs: int,
-        after_step: Callable[[], bool],
-        voted: NDArray[np.intp] | None = None,
-    ) -> None:
-        """Pass over the data once in a new order, or until a step says stop; then score.
-
-        With `voted`, the labels of all windows, nothing is assigned.
-        """
-        dataset, config = self.dataset, self.config
-        started = time.perf_counter()
-        losses, objectives, n_windows, n_blocks = [], [], 0, 0
-        for blocks in draw_batches(self.groups, config.batch_size, config.n_clusters, self.rng):
-            loss, penalty = self.trainer.step(blocks, voted)
-            losses.append(loss)
-            objectives.append(loss + penalty)
-            n_windows += sum(len(block) for block in blocks)
-            n_blocks += len(blocks)
-            if after_step():
-                break
-        seconds = time.perf_counter() - started
-        self.block_size = n_windows / n_blocks
-        self.clusters = self.trainer.clusters()
-        self.embedding = embed(self.trainer.encoder, dataset)
-        cost = self.clusters.cost(self.clusters.squared_distances(self.embedding))
-        self.labels = cost.argmin(axis=1)
-        if self.fills_all and voted is None and n_epochs / 2 <= epoch < n_epochs:
-            self._reseat_empty()
-        self.reports.append(
-            EpochReport(
-                restart=self.restart,
-                epoch=epoch,
-                n_epochs=n_epochs,
-                loss=float(np.mean(losses)),
-                objective=float(np.mean(objectives)),
-                criterion=criterion(cost, self.groups, dataset.followers),
-                sigma=self.clusters.sigma,
-                metrics=clustering_metrics(
-                    dataset.labels,
-                    self.labels,
-                    self.clusters.n_clusters,
-                    len(dataset.card.classes),
-                ),
-                seconds=seconds,
-                windows_per_s=n_windows / seconds,
-                prior=self.trainer.learned_prior,
-                voted=voted is not None,
-            )
-        )
-
-    def _reseat_empty(self) -> None:
-        """Give each cluster that no window is nearest to a window of the largest as its centre.
-
-        Without it, one or two of many clusters stay squeezed between their neighbours for good.
-        In the first half of a training the price of the counts still fills them, and better.
-        """
-        sizes = np.bincount(self.labels, minlength=self.clusters.n_clusters)
-        empty = np.flatnonzero(sizes == 0)
-        largest = np.resize(
-            np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)], len(empty)
-        )
-        seats = [self.rng.choice(np.flatnonzero(self.labels == cluster)) for cluster in largest]
-        self.trainer.reseat(empty, self.embedding[seats])

@@ -11,8 +11,9 @@ from edgeclust.alignment import GravityAlignment, align
 from edgeclust.card import AnyCard
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset, WindowedDataset
+from edgeclust.train.inputs import Inputs
 
-BLOCK = 1024
+BLOCK = 256
 """Windows embedded at once: enough to be quick, little enough to fit anywhere."""
 
 RADIUS_QUANTILE = 0.99
@@ -86,7 +87,12 @@ class TrainedModel:
         return align(dataset, self.alignment)
 
 
-def embed(encoder: nn.Module, dataset: Dataset) -> NDArray[np.float32]:
+def embed(
+    encoder: nn.Module,
+    dataset: Dataset,
+    inputs: Inputs | None = None,
+    part: slice = slice(None),
+) -> NDArray[np.float32]:
     """Embed all windows of a data set as the device will: no gradient, nothing learnt.
 
     Parameters
@@ -95,19 +101,23 @@ def embed(encoder: nn.Module, dataset: Dataset) -> NDArray[np.float32]:
         Any; put back into the mode it was in.
     dataset : Dataset
         Windows in the encoder's units.
+    inputs : Inputs, optional
+        Those that it was trained on, on its device; left out, nothing is kept.
+    part : slice
+        Which of the windows, at least one; all if left out.
 
     Returns
     -------
     embedding : float32 array of shape (n_windows, n_features)
     """
-    device = next(encoder.buffers()).device
+    own = np.arange(len(dataset))[part]
+    inputs = inputs or Inputs(dataset, next(encoder.buffers()).device, limit=0)
     was_training = encoder.training
     encoder.eval()
     blocks = []
-    with torch.inference_mode():
-        for start in range(0, len(dataset), BLOCK):
-            indices = np.arange(start, min(start + BLOCK, len(dataset)))
-            windows = torch.from_numpy(dataset.gather(indices)).to(device)
-            blocks.append(encoder(windows).cpu().numpy())
+    with torch.no_grad():
+        for start in range(0, len(own), BLOCK):
+            blocks.append(inputs.encode(encoder, own[start : start + BLOCK]))
     encoder.train(was_training)
-    return np.concatenate(blocks)
+    embedding: NDArray[np.float32] = torch.cat(blocks).cpu().numpy()
+    return embedding

@@ -26,6 +26,11 @@ class LearnedPrior:
     n_windows : int
         Windows of a pass over the data.
 
+    Attributes
+    ----------
+    shares : float64 array of shape (n_clusters,)
+        What clusters received, averaged: all that is learnt.
+
     Examples
     --------
     >>> import numpy as np
@@ -39,7 +44,7 @@ class LearnedPrior:
 
     def __init__(self, n_clusters: int, n_windows: int) -> None:
         self.n_windows = n_windows
-        self._shares = np.full(n_clusters, 1 / n_clusters)
+        self.shares = np.full(n_clusters, 1 / n_clusters)
 
     def update(self, labels: NDArray[np.intp]) -> NDArray[np.float64]:
         """Take a batch's labels and return the log of the prior for the next.
@@ -54,9 +59,9 @@ class LearnedPrior:
         -------
         log_prior : float64 array of shape (n_clusters,)
         """
-        n_clusters = len(self._shares)
+        n_clusters = len(self.shares)
         received = np.bincount(labels, minlength=n_clusters) / len(labels)
         rate = min(1.0, len(labels) / (PASSES * self.n_windows))
-        self._shares += rate * (received - self._shares)
-        log_prior: NDArray[np.float64] = np.log((1 - EVEN) * self._shares + EVEN / n_clusters)
+        self.shares += rate * (received - self.shares)
+        log_prior: NDArray[np.float64] = np.log((1 - EVEN) * self.shares + EVEN / n_clusters)
         return log_prior

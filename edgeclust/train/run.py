@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,29 @@ from edgeclust.alignment import GravityAlignment
 from edgeclust.card import AnyCard, card_from_json
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset, WindowedDataset
-from edgeclust.errors import EdgeclustError, RunError
+from edgeclust.errors import ConfigError, EdgeclustError, RunError
 from edgeclust.files import write_atomically
+from edgeclust.train.checkpoint import Checkpoint
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, count_parameters, pick_encoder
 from edgeclust.train.evaluate import evaluate
-from edgeclust.train.loop import EpochReport, choose_alignment, train
+from edgeclust.train.identity import identify, library_versions
+from edgeclust.train.loop import TrainResult, choose_alignment, train
 from edgeclust.train.model import TrainedModel
 from edgeclust.train.plots import draw_overview
+from edgeclust.train.ranks import LostRankError, on_first, rank
 from edgeclust.train.trainer import Trainer
+from edgeclust.train.training import EpochReport
 
-CONFIG, MODEL, METRICS, SUMMARY, OVERVIEW = FILES = (
+CONFIG, MODEL, METRICS, SUMMARY, OVERVIEW, CHECKPOINT = FILES = (
     "config.json",
     "model.safetensors",
     "metrics.jsonl",
     "summary.json",
     "overview.png",
+    "checkpoint.safetensors",
 )
+"""Of a run folder; the checkpoint is there until the training has come to its end."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Run:
         root: str | None = None,
         imbalance: int | None = None,
         overwrite: bool = False,
+        resume: bool = False,
         on_epoch: Callable[[EpochReport], None] = lambda report: None,
         on_step: Callable[[int, int], None] = lambda n_done, n_planned: None,
         should_stop: Callable[[], bool] = lambda: False,
@@ -93,7 +99,8 @@ class Run:
         Parameters
         ----------
         folder : Path
-            Made here; may exist only when it is empty, or holds a run and `overwrite` is set.
+            Made here; may exist only when it is empty, or holds a run and `overwrite` or `resume`
+            is set.
         dataset : Dataset
             What to train on, the held-out subjects and what imbalance leaves out already gone.
         config : TrainConfig
@@ -102,20 +109,28 @@ class Run:
             See the class.
         overwrite : bool
             Replace the run that is there.
+        resume : bool
+            Go on with the run that is there, from the last epoch that it came to the end of, as
+            if it had not been cut off.
         on_epoch, on_step, should_stop
-            As in `edgeclust.train.train`. A training that is stopped leaves a whole run.
+            As in `edgeclust.train.train`. A training that is stopped leaves a whole run, and a
+            checkpoint to go on from.
 
         Returns
         -------
         run : Run
+            Of several processes the first alone writes, where all see the folder or not.
 
         Raises
         ------
         ConfigError, DataError
             If the settings do not fit the data; the folder is as it was then.
         RunError
-            If the folder is in use.
+            If the folder is in use, or holds nothing to resume, or a run of other data, settings
+            or versions; or if another process is lost.
         """
+        if overwrite and resume:
+            raise ConfigError("--overwrite begins a run anew and --resume goes on: give one")
         config.check_windows(len(dataset))
         # Kept by its name, so that the run opens the same when another is the default one day.
         config = replace(config, encoder=pick_encoder(config.encoder, dataset.card))
@@ -123,62 +138,43 @@ class Run:
         Trainer(dataset, config, seed=0)
         if config.align == "gravity":
             choose_alignment(dataset, config.align)
-        _make_folder(folder, overwrite)
         cut: dict[str, Any] = {}
         if isinstance(dataset, WindowedDataset):
             cut = {"labels": dataset.label_policy, "max_missing": dataset.max_missing}
         run = cls(folder, data, hold_out, dataset.card, config, root, imbalance, **cut)
-        run._write_json(
-            CONFIG,
-            {
-                "data": data,
-                "root": root,
-                "hold_out": list(hold_out),
-                "imbalance": imbalance,
-                "labels": run.labels,
-                "max_missing": run.max_missing,
-                "card": dataset.card.to_json(),
-                "train": asdict(config),
-                "versions": library_versions(),
-            },
-        )
-        reports: list[EpochReport] = []
+        checkpoint: Checkpoint | None = None
+        if resume:
+            # Read by the first alone: the others may be machines that do not see the folder.
+            content, source = on_first(lambda: _read_checkpoint(folder)), str(folder / CHECKPOINT)
+            checkpoint = Checkpoint.from_bytes(content, source)
+            checkpoint.check(identify(dataset, config), source)
+        else:
+            on_first(lambda: _make_folder(folder, overwrite))
+        try:
+            on_first(run._write_config)
+            reports = [] if checkpoint is None else list(checkpoint.reports)
 
-        def keep(report: EpochReport) -> None:
-            reports.append(report)
-            lines = [json.dumps(r.to_json(), allow_nan=False) for r in reports]
-            write_atomically(folder / METRICS, ("\n".join(lines) + "\n").encode())
-            on_epoch(report)
+            def keep(report: EpochReport) -> None:
+                reports.append(report)
+                run._write_metrics(reports)
+                on_epoch(report)
 
-        result = train(dataset, config, on_epoch=keep, on_step=on_step, should_stop=should_stop)
-        write_atomically(folder / MODEL, save(_tensors(result.model)))
-        last, alignment = result.reports[-1], result.model.alignment
-        run._write_json(
-            SUMMARY,
-            {
-                "n_clusters": config.n_clusters,
-                **last.metrics,
-                "seconds": round(sum(report.seconds for report in reports), 3),
-                "windows_per_s": round(float(np.mean([r.windows_per_s for r in reports])), 1),
-                "method": config.method,
-                "restart": last.restart,
-                "restart_criteria": result.criteria,
-                "epochs": last.epoch,
-                "finished": not should_stop(),
-                "loss": last.loss,
-                "objective": last.objective,
-                "criterion": last.criterion,
-                "sigma": last.sigma,
-                **({} if last.prior is None else {"prior": last.prior}),
-                "n_parameters": count_parameters(result.model.encoder),
-                "n_skipped": dataset.n_skipped,
-                "alignment": alignment and alignment.to_json(),
-            },
-        )
-        picture = io.BytesIO()
-        lines = [report.to_json() for report in result.reports]
-        draw_overview(lines, evaluate(result.model, dataset), dataset).savefig(picture, dpi=100)
-        write_atomically(folder / OVERVIEW, picture.getvalue())
+            def keep_checkpoint(checkpoint: Checkpoint) -> None:
+                if rank() == 0:
+                    write_atomically(folder / CHECKPOINT, checkpoint.to_bytes())
+
+            result = train(
+                dataset,
+                config,
+                on_epoch=keep,
+                on_step=on_step,
+                on_checkpoint=keep_checkpoint,
+                should_stop=should_stop,
+                resume=checkpoint,
+            )
+            on_first(lambda: run._write_result(result, reports, dataset))
+        except LostRankError as error:
+            raise RunError(f"{folder}: {error}: {_way_out(folder)}") from error
         return run
 
     @classmethod
@@ -258,23 +254,79 @@ class Run:
         kept = self.summary()["restart"]
         return [line for line in map(json.loads, lines) if line["restart"] == kept]
 
+    def _write_config(self) -> None:
+        """Write what the run is of."""
+        self._write_json(
+            CONFIG,
+            {
+                "data": self.data,
+                "root": self.root,
+                "hold_out": list(self.hold_out),
+                "imbalance": self.imbalance,
+                "labels": self.labels,
+                "max_missing": self.max_missing,
+                "card": self.card.to_json(),
+                "train": asdict(self.config),
+                "versions": library_versions(),
+            },
+        )
+
+    def _write_metrics(self, reports: list[EpochReport]) -> None:
+        """Write a line for each epoch, if this is the process that writes."""
+        if rank() == 0:
+            lines = [json.dumps(r.to_json(), allow_nan=False) for r in reports]
+            write_atomically(self.folder / METRICS, ("\n".join(lines) + "\n").encode())
+
+    def _write_result(
+        self, result: TrainResult, reports: list[EpochReport], dataset: Dataset
+    ) -> None:
+        """Write what a training came to, from the reports of all epochs."""
+        write_atomically(self.folder / MODEL, save(_tensors(result.model)))
+        last, alignment = result.reports[-1], result.model.alignment
+        self._write_json(
+            SUMMARY,
+            {
+                "n_clusters": self.config.n_clusters,
+                **last.metrics,
+                "seconds": round(sum(report.seconds for report in reports), 3),
+                "windows_per_s": round(float(np.mean([r.windows_per_s for r in reports])), 1),
+                "method": self.config.method,
+                "restart": last.restart,
+                "restart_criteria": result.criteria,
+                "epochs": last.epoch,
+                "finished": result.finished,
+                "loss": last.loss,
+                "objective": last.objective,
+                "criterion": last.criterion,
+                "sigma": last.sigma,
+                **({} if last.prior is None else {"prior": last.prior}),
+                "n_parameters": count_parameters(result.model.encoder),
+                "n_skipped": dataset.n_skipped,
+                "alignment": alignment and alignment.to_json(),
+            },
+        )
+        picture = io.BytesIO()
+        lines = [report.to_json() for report in result.reports]
+        draw_overview(lines, evaluate(result.model, dataset), dataset).savefig(picture, dpi=100)
+        write_atomically(self.folder / OVERVIEW, picture.getvalue())
+        if result.finished:
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write one of the folder's JSON files."""
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
         write_atomically(self.folder / name, text.encode())
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of what makes a model, by distribution."""
-    return {name: version(name) for name in ("edgeclust", "numpy", "torch")}
-
-
 def _make_folder(folder: Path, overwrite: bool) -> None:
     """Make the folder of a run, or clear the run that is there when that is asked for."""
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
-            raise RunError(f"{folder}: exists and is not empty: use --overwrite or another --out")
-        strangers = {path.name for path in folder.iterdir()} - {*FILES}
+            way_out = "use --overwrite or another --out"
+            if (folder / CHECKPOINT).is_file():
+                way_out = "use --resume to go on with it, --overwrite or another --out"
+            raise RunError(f"{folder}: exists and is not empty: {way_out}")
+        strangers = {path.name for path in folder.iterdir() if not _is_of_run(path.name)}
         if strangers or not (folder / CONFIG).is_file():
             raise RunError(
                 f"{folder}: is not overwritten, it holds other things than a run "
@@ -283,6 +335,38 @@ def _make_folder(folder: Path, overwrite: bool) -> None:
         for path in folder.iterdir():
             path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+
+
+def _read_checkpoint(folder: Path) -> bytes:
+    """Return the checkpoint of a run, and clear away what a killed process was writing."""
+    try:
+        content = (folder / CHECKPOINT).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if (folder / SUMMARY).is_file():
+            raise RunError(
+                f"{folder}: has nothing to resume, its training came to its end: "
+                "use --overwrite to begin anew"
+            ) from error
+        anew = "with --overwrite" if (folder / CONFIG).is_file() else "without --resume"
+        raise RunError(
+            f"{folder}: has nothing to resume, no epoch had ended there: begin {anew}"
+        ) from error
+    for path in folder.iterdir():
+        if _is_of_run(path.name) and path.name not in FILES:
+            path.unlink()
+    return content
+
+
+def _is_of_run(name: str) -> bool:
+    """Say whether a name is that of a run's file, or of one that was being written."""
+    return name in FILES or any(name.startswith(f".{file}.") for file in FILES)
+
+
+def _way_out(folder: Path) -> str:
+    """Say how a training goes on that lost a process."""
+    if (folder / CHECKPOINT).is_file():
+        return "the same command with --resume goes on from the last whole epoch"
+    return "no epoch had ended: begin anew with --overwrite"
 
 
 def _tensors(model: TrainedModel) -> dict[str, torch.Tensor]:

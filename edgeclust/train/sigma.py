@@ -47,6 +47,11 @@ class CalibratedSigma:
     momentum : float
         Weight of the past in the average, in [0, 1).
 
+    Attributes
+    ----------
+    gap : float or None
+        The average, all that is learnt; None before the first batch.
+
     Examples
     --------
     >>> import numpy as np
@@ -57,7 +62,7 @@ class CalibratedSigma:
 
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
-        self._gap: float | None = None
+        self.gap: float | None = None
 
     def update(self, squared: NDArray[np.float64], target: float) -> float:
         """Take a batch's squared distances and return sigma for it.
@@ -70,8 +75,8 @@ class CalibratedSigma:
             Mean cost gap to keep, in nats, above 0.
         """
         gap = float((squared.mean(axis=1) - squared.min(axis=1)).mean())
-        if self._gap is not None:
-            gap = self.momentum * self._gap + (1 - self.momentum) * gap
-        self._gap = gap
+        if self.gap is not None:
+            gap = self.momentum * self.gap + (1 - self.momentum) * gap
+        self.gap = gap
         # A gap of nothing (all centroids in one place) would leave nothing to divide by.
         return max(gap / target, float(np.finfo(np.float32).tiny))

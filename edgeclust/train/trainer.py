@@ -2,20 +2,24 @@
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from edgeclust.clusters import Clusters
 from edgeclust.dataset import Dataset
 from edgeclust.errors import ConfigError
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.encoders import build_encoder, even_posture
+from edgeclust.train.inputs import Inputs
 from edgeclust.train.methods import METHODS, Costs, Method
 from edgeclust.train.methods.hard import hard
+from edgeclust.train.norms import share_norms
 from edgeclust.train.prior import LearnedPrior
+from edgeclust.train.ranks import add_gradients, all_rows, own_rows
 from edgeclust.train.sigma import CalibratedSigma, target_gap
 
 SAMPLE = 1024
@@ -55,6 +59,47 @@ def _initial_log_prior(config: TrainConfig) -> NDArray[np.float64]:
     return log_prior
 
 
+def _own_windows(blocks: list[NDArray[np.intp]]) -> tuple[NDArray[np.intp], int]:
+    """Return the windows of a batch that this rank encodes, and how many of them are its own."""
+    batch = np.concatenate(blocks)
+    own = batch[own_rows(len(batch))]
+    # With none it takes one along, so that all ranks meet in the same layers.
+    return (own if len(own) else batch[:1]), len(own)
+
+
+class HostCopy:
+    """A copy of a small tensor to the host, on its way while the host does other things.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        On any device; without gradient.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from edgeclust.train.trainer import HostCopy
+    >>> HostCopy(torch.eye(2)).wait().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._copied = None
+        self._host = tensor
+        if tensor.is_cuda:
+            self._host = torch.empty_like(tensor, device="cpu", pin_memory=True)
+            self._host.copy_(tensor, non_blocking=True)
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record()
+
+    def wait(self) -> NDArray[np.float32]:
+        """Return the numbers once they are there; what the device does after is not waited for."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        numbers: NDArray[np.float32] = self._host.numpy()
+        return numbers
+
+
 class Trainer:
     """The encoder, the centroids, their scale, and the optimiser that moves them.
 
@@ -68,13 +113,21 @@ class Trainer:
         Of the initial weights and centroids.
     aligned : bool
         Whether the windows are turned by gravity.
+    inputs : Inputs, optional
+        What several trainers on one data set share; left out, the trainer has its own.
     """
 
     def __init__(
-        self, dataset: Dataset, config: TrainConfig, seed: int, aligned: bool = False
+        self,
+        dataset: Dataset,
+        config: TrainConfig,
+        seed: int,
+        aligned: bool = False,
+        inputs: Inputs | None = None,
     ) -> None:
-        self.dataset = dataset
         self.device = pick_device(config.device)
+        self.inputs = inputs or Inputs(dataset, self.device)
+        self._following: list[NDArray[np.intp]] | None = None
         self.method: Method = METHODS[config.method]
         if config.method == "hard":
             self.method = partial(hard, solver=config.solver)
@@ -105,23 +158,38 @@ class Trainer:
         self.encoder = encoder.to(self.device).train()
         with torch.no_grad():  # centroids start among the embeddings, as far out as they are
             spread = self.encoder(sample.to(self.device)).std()
+        self.encoder = share_norms(self.encoder, self.device)
         self.centroids = nn.Parameter(centroids.to(self.device) * spread)
         self.optimizer = torch.optim.Adam(
-            [*self.encoder.parameters(), self.centroids], lr=config.learning_rate
+            [*self.encoder.parameters(), self.centroids], lr=config.learning_rate, fused=True
         )
 
+    def expect(self, blocks: list[NDArray[np.intp]]) -> None:
+        """Say which batch comes after the next: it is fetched while that is assigned."""
+        self._following = blocks
+
     def step(
-        self, blocks: list[NDArray[np.intp]], labels: NDArray[np.intp] | None = None
-    ) -> tuple[float, float]:
+        self,
+        blocks: list[NDArray[np.intp]],
+        labels: NDArray[np.intp] | None = None,
+    ) -> tuple[Tensor, float]:
         """Learn from one batch; return its loss and its penalty, in nats per window.
 
         Each block of the batch is assigned by itself; where labels are given, one for each window
-        of the data, they stand instead.
+        of the data, they stand instead. The loss stays on the device. Each rank encodes its part
+        of the batch, and all see the distances of all.
+
+        On CUDA the host waits for the device once a step: for the table of distances.
         """
-        windows = torch.from_numpy(self.dataset.gather(np.concatenate(blocks)))
-        embedding = self.encoder(windows.to(self.device))
-        squared = (embedding[:, None] - self.centroids).square().sum(dim=-1)
-        table = squared.detach().cpu().numpy().astype(np.float64)
+        windows, n_own = _own_windows(blocks)
+        embedding = self.inputs.encode(self.encoder, windows)[:n_own]
+        own = (embedding[:, None] - self.centroids).square().sum(dim=-1)
+        squared = all_rows(own, sum(len(block) for block in blocks))
+        copy = HostCopy(squared.detach())
+        if self._following is not None:
+            self.inputs.expect(_own_windows(self._following)[0])
+            self._following = None
+        table = copy.wait().astype(np.float64)
         if not np.isfinite(table).all():
             raise ConfigError(
                 "training diverged, its embeddings are no longer finite: use a larger sigma "
@@ -142,10 +210,11 @@ class Trainer:
             loss, penalty = costs.mean(np.concatenate(parts)), costs.count_penalty(parts)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
+        add_gradients([*self.encoder.parameters(), self.centroids])
         self.optimizer.step()
         if self.prior is not None:
             self.log_prior = self.prior.update(cost.argmin(axis=1))
-        return loss.item(), penalty
+        return loss.detach(), penalty
 
     def reseat(self, empty: NDArray[np.intp], seats: NDArray[np.float32]) -> None:
         """Move the centroids of clusters that no window is nearest to.
@@ -159,6 +228,50 @@ class Trainer:
         """
         with torch.no_grad():
             self.centroids[torch.from_numpy(empty)] = torch.from_numpy(seats).to(self.device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that steps have changed, for `restore`; not copied."""
+        numbers: dict[str, Any] = {"sigma": self.sigma, "log_prior": self.log_prior}
+        if self.calibration is not None:
+            numbers["gap"] = self.calibration.gap
+        if self.prior is not None:
+            numbers["shares"] = self.prior.shares
+        state = {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+        state["centroids"] = self.centroids.detach()
+        for name, tensor in self.encoder.state_dict().items():
+            state[f"encoder.{name}"] = tensor
+        for number, moments in self.optimizer.state_dict()["state"].items():
+            for name, tensor in moments.items():
+                state[f"adam.{number}.{name}"] = tensor
+        return state
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on where another trainer of the same data and settings stood.
+
+        Parameters
+        ----------
+        state : dict of tensors
+            As `state` returned it; what else it holds is passed over.
+        """
+        self.sigma = state["sigma"].item()
+        self.log_prior = state["log_prior"].numpy()
+        if self.calibration is not None:
+            self.calibration.gap = state["gap"].item()
+        if self.prior is not None:
+            self.prior.shares = state["shares"].numpy()
+        with torch.no_grad():
+            self.centroids.copy_(state["centroids"])
+        adam: dict[int, dict[str, Tensor]] = {}
+        weights = {}
+        for name, tensor in state.items():
+            match name.split(".", 1):
+                case ["encoder", rest]:
+                    weights[rest] = tensor
+                case ["adam", rest]:
+                    number, moment = rest.split(".")
+                    adam.setdefault(int(number), {})[moment] = tensor
+        self.encoder.load_state_dict(weights)
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": adam})
 
     @property
     def learned_prior(self) -> list[float] | None:

@@ -15,12 +15,12 @@ from edgeclust.train.grid import (
     Cell,
     Grid,
     cell_key,
-    fingerprint,
     read_preset,
     read_toml,
     run_cell,
     versions,
 )
+from edgeclust.train.identity import fingerprint
 
 from toy import TOY_CARD, toy_recordings
 

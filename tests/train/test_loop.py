@@ -74,7 +74,7 @@ def test_training_leaves_the_callers_random_numbers_alone(toy_dataset: WindowedD
 def test_half_of_the_restarts_stop_after_half_and_after_three_quarters(
     toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeclust.train.loop.agreement", lambda labels, others, k: 0.0)
+    monkeypatch.setattr("edgeclust.train.tournament.agreement", lambda labels, others, k: 0.0)
     reports: list[EpochReport] = []
     planned: set[int] = set()
     config = replace(QUICK, epochs=8, batch_size=8, restarts=5)
@@ -100,7 +100,7 @@ def test_the_best_restart_follows_the_vote_of_all(
 ) -> None:
     voted = np.arange(len(toy_dataset)) % 3  # nothing that an encoder would find by itself
     config = replace(QUICK, epochs=4, restarts=2)
-    monkeypatch.setattr("edgeclust.train.loop.vote", lambda posteriors, first: voted)
+    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda posteriors, first: voted)
     seen: list[NDArray[np.intp]] = []
     step = Trainer.step
 
@@ -117,7 +117,7 @@ def test_the_best_restart_follows_the_vote_of_all(
     assert all(labels is voted for labels in seen)
     assert result.reports[-1].voted
     # A vote that would leave a cluster empty is not followed, and one restart has none to ask.
-    monkeypatch.setattr("edgeclust.train.loop.vote", lambda posteriors, first: voted % 2)
+    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda posteriors, first: voted % 2)
     assert not train(toy_dataset, config).reports[-1].voted
     assert not train(toy_dataset, replace(config, restarts=1)).reports[-1].voted
 
@@ -131,8 +131,8 @@ def test_the_restart_is_kept_whose_labels_the_others_find_again(
         labels.append(cost.argmin(axis=1))
         return 0.0
 
-    monkeypatch.setattr("edgeclust.train.loop.criterion", of_no_account)
-    monkeypatch.setattr("edgeclust.train.loop.ROUNDS", ())  # all run to the end
+    monkeypatch.setattr("edgeclust.train.training.criterion", of_no_account)
+    monkeypatch.setattr("edgeclust.train.tournament.ROUNDS", ())  # all run to the end
     result = train(toy_dataset, replace(QUICK, epochs=3, batch_size=8, restarts=4))
     last = labels[2::3]
     found_again = [

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from torch import Tensor
 
+from edgeclust.train.ranks import label_blocks
+
 
 class Outcome(NamedTuple):
     """What a method made of a batch.
@@ -57,7 +59,7 @@ class Costs:
         self, assign: Callable[[NDArray[np.float64]], NDArray[np.intp]]
     ) -> list[NDArray[np.intp]]:
         """Return the labels of each block, from a function of its costs."""
-        return [assign(block) for block in self.blocks]
+        return label_blocks(self.blocks, assign)
 
     def mean(self, labels: NDArray[np.intp]) -> Tensor:
         """Return the mean cost of the windows in the clusters they are given, with gradient.
@@ -67,7 +69,7 @@ class Costs:
         labels : intp array of shape (n_windows,)
             Cluster of each window.
         """
-        chosen = torch.from_numpy(labels).to(self.squared.device)[:, None]
+        chosen = torch.from_numpy(labels).to(self.squared.device, non_blocking=True)[:, None]
         assigned = self.squared.gather(1, chosen)
         return assigned.mean() / self.sigma - float(self.log_prior[labels].mean())
 
@@ -115,4 +117,4 @@ class Costs:
 
     def _tensor(self, values: NDArray[np.float64]) -> Tensor:
         """Return numbers where, and as precise as, the distances are."""
-        return torch.from_numpy(values).to(self.squared)
+        return torch.from_numpy(values).to(self.squared, non_blocking=True)
