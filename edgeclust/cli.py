@@ -596,8 +596,8 @@ def label(
     learn: Annotated[
         LearnMode,
         typer.Option(
-            help="How centroids follow the wearer. 'free' gains more where days are varied, and "
-            "does harm where they are not."
+            help="How centroids follow the wearer. 'free' follows further, to the good of some and "
+            "the harm of others."
         ),
     ] = LearnMode.gated,
     grow: Annotated[

@@ -17,13 +17,13 @@ from edgeclust.assignment import assign
 from edgeclust.clusters import Clusters
 from edgeclust.errors import ConfigError, DataError
 
-MODES = {"gated": (0.3, 3.0), "free": (0.5, 0.5)}
-"""Each mode's weight of the count penalty, and the visits that the exported place counts for."""
+MODES = {"gated": 3.0, "free": 0.5}
+"""Visits that the exported place of a centroid counts for, by mode."""
 
 N_PLACES = 64
 """Places that are remembered; a new one takes that which was not visited for longest."""
 
-RADIUS = 0.03
+RADIUS = 0.02
 """Squared distance within which a window visits a place, over the centroids' mean one."""
 
 MEMORY = 16
@@ -46,19 +46,18 @@ class CentroidLearner:
 
     A window visits the place it is near, or opens one. A place that was visited twice counts: now,
     at the third and fourth visit, and whenever its visits have doubled, it is admitted. Every 4
-    admissions the places are assigned to the clusters with the hard regularisation of training,
-    at a fraction of its price; each centroid then goes part of the way to the mean of its places,
-    shrunk towards where it was exported, and never further from there than `max_shift`. The same
-    windows in the same order give the same centroids, and cluster k stays cluster k.
+    admissions the places are assigned to the clusters with the hard regularisation of training;
+    each centroid then goes part of the way to the mean of its places, shrunk towards where it was
+    exported, and never further from there than `max_shift`. The same windows in the same order
+    give the same centroids, and cluster k stays cluster k.
 
     Parameters
     ----------
     clusters : Clusters
         As exported. Not modified.
     mode : str
-        ``gated`` for everybody. ``free`` pays more of the count penalty and trusts the places
-        more: it gains more for people of varied activity, and spreads a single activity over
-        several clusters for others.
+        ``gated`` for everybody. ``free`` trusts the places more: its centroids go further, to the
+        good of some wearers and the harm of others.
     max_shift : float
         How far a centroid may go from where it was exported, as a share of the distance to the
         nearest other one there. Below 0.5 no centroid can come to where another one was nearest.
@@ -94,7 +93,7 @@ class CentroidLearner:
             raise ConfigError(f"unknown mode {mode!r} of learning: known are {', '.join(MODES)}")
         if not 0 <= max_shift <= 0.5:
             raise ConfigError(f"max_shift should be from 0 to 0.5, got {max_shift}")
-        self._weight, self._trust = MODES[mode]
+        self._trust = MODES[mode]
         self._exported = replace(clusters, centroids=clusters.centroids.astype(np.float32))
         between = clusters.squared_distances(self._exported.centroids)
         self._radius = RADIUS * float(between.mean())
@@ -198,7 +197,7 @@ class CentroidLearner:
         weights = np.minimum(visits[known], MOST_WEIGHT).astype(np.float64)
         places, start = self._places[known], self._exported.centroids.astype(np.float64)
         cost = self.clusters.cost(self.clusters.squared_distances(places))
-        labels = assign(cost, weight=self._weight)
+        labels = assign(cost)
         total = np.bincount(labels, weights, minlength=len(start))[:, None]
         shift = np.zeros_like(start)
         np.add.at(shift, labels, weights[:, None] * (places - start[labels]))
