@@ -290,7 +290,7 @@ def train(
         else:
             print_facts(f"trained on {data}", facts)
             if not facts["finished"]:
-                remark("it was stopped: the same command with --resume goes on")
+                remark(f"it was stopped: {run.way_on()}")
             remark(f"next: edgeclust export {run.folder}")
 
 

@@ -63,7 +63,7 @@ def difference(begun: dict[str, Any], asked: dict[str, Any]) -> str | None:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Return a hash of all that a data set holds: its card, samples, labels and subjects.
+    """Return a hash of all that a data set holds: its card, samples, labels, subjects, sessions.
 
     Examples
     --------
@@ -76,6 +76,9 @@ def fingerprint(dataset: Dataset) -> str:
     digest.update(dataset.labels.tobytes())
     digest.update(json.dumps(dataset.groups.tolist()).encode())
     if isinstance(dataset, WindowedDataset):
+        digest.update(dataset.recording_indices.tobytes())
+        digest.update(dataset.starts.tobytes())
+        digest.update(json.dumps([recording.session for recording in dataset.recordings]).encode())
         for recording in dataset.recordings:
             digest.update(recording.signal.tobytes())
     else:

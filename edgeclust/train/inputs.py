@@ -286,9 +286,11 @@ class DeviceWindows:
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self._device = device
         if not isinstance(dataset, WindowedDataset):
-            blocks = np.array_split(np.arange(len(dataset)), -(-len(dataset) // BLOCK))
-            parts = [torch.from_numpy(dataset.gather(block)).to(device) for block in blocks]
-            self._windows = torch.cat(parts)
+            card = dataset.card
+            shape = len(dataset), len(card.channels), *card.shape
+            self._windows = torch.empty(shape, device=device)
+            for block in np.array_split(np.arange(len(dataset)), -(-len(dataset) // BLOCK)):
+                self._windows[block[0] : block[-1] + 1] = torch.from_numpy(dataset.gather(block))
             self._rows = torch.arange(len(dataset), device=device)
             return
         window, n_channels = dataset.card.window, len(dataset.card.channels)

@@ -113,8 +113,8 @@ class Run:
             Go on with the run that is there, from the last epoch that it came to the end of, as
             if it had not been cut off.
         on_epoch, on_step, should_stop
-            As in `edgeclust.train.train`. A training that is stopped leaves a whole run, and a
-            checkpoint to go on from.
+            As in `edgeclust.train.train`. A training that is stopped leaves a whole run, and,
+            once an epoch has ended, a checkpoint to go on from.
 
         Returns
         -------
@@ -174,7 +174,7 @@ class Run:
             )
             on_first(lambda: run._write_result(result, reports, dataset))
         except LostRankError as error:
-            raise RunError(f"{folder}: {error}: {_way_out(folder)}") from error
+            raise RunError(f"{folder}: {error}: {run.way_on()}") from error
         return run
 
     @classmethod
@@ -203,6 +203,12 @@ class Run:
             raise
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{folder / CONFIG}: is not the file of a run: {error}") from error
+
+    def way_on(self) -> str:
+        """Say how a training goes on that did not come to its end."""
+        if (self.folder / CHECKPOINT).is_file():
+            return "the same command with --resume goes on from the last whole epoch"
+        return "no epoch had ended: begin anew with --overwrite"
 
     def load_model(self) -> TrainedModel:
         """Load the trained model.
@@ -327,12 +333,13 @@ def _make_folder(folder: Path, overwrite: bool) -> None:
                 way_out = "use --resume to go on with it, --overwrite or another --out"
             raise RunError(f"{folder}: exists and is not empty: {way_out}")
         strangers = {path.name for path in folder.iterdir() if not _is_of_run(path.name)}
-        if strangers or not (folder / CONFIG).is_file():
+        if strangers:
             raise RunError(
                 f"{folder}: is not overwritten, it holds other things than a run "
                 f"({', '.join(sorted(strangers)[:3])})"
             )
-        for path in folder.iterdir():
+        # The config last: what is left by a kill amid this is a run's still, and cleared next time.
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == CONFIG):
             path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -342,7 +349,7 @@ def _read_checkpoint(folder: Path) -> bytes:
     try:
         content = (folder / CHECKPOINT).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:
-        if (folder / SUMMARY).is_file():
+        if (folder / SUMMARY).is_file() and _read_json(folder / SUMMARY).get("finished"):
             raise RunError(
                 f"{folder}: has nothing to resume, its training came to its end: "
                 "use --overwrite to begin anew"
@@ -360,13 +367,6 @@ def _read_checkpoint(folder: Path) -> bytes:
 def _is_of_run(name: str) -> bool:
     """Say whether a name is that of a run's file, or of one that was being written."""
     return name in FILES or any(name.startswith(f".{file}.") for file in FILES)
-
-
-def _way_out(folder: Path) -> str:
-    """Say how a training goes on that lost a process."""
-    if (folder / CHECKPOINT).is_file():
-        return "the same command with --resume goes on from the last whole epoch"
-    return "no epoch had ended: begin anew with --overwrite"
 
 
 def _tensors(model: TrainedModel) -> dict[str, torch.Tensor]:

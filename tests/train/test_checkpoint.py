@@ -142,6 +142,15 @@ def test_a_stopped_run_goes_on_to_that_of_one_never_stopped(
         Run.create(tmp_path / "run", small, QUICK, data="toy", resume=True)
 
 
+def test_a_training_that_is_stopped_in_its_first_epoch_says_to_begin_anew(
+    small: WindowedDataset, tmp_path: Path
+) -> None:
+    stopped = Run.create(tmp_path, small, QUICK, data="toy", should_stop=lambda: True)
+    assert stopped.way_on() == "no epoch had ended: begin anew with --overwrite"
+    with pytest.raises(RunError, match=r"no epoch had ended there: begin with --overwrite"):
+        Run.create(tmp_path, small, QUICK, data="toy", resume=True)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
 def test_a_killed_training_goes_on_to_the_bytes_of_one_never_killed(tmp_path: Path) -> None:
     folder, out, whole = tmp_path / "mine", tmp_path / "run", tmp_path / "whole"
@@ -177,6 +186,9 @@ def test_other_data_settings_and_versions_are_refused(
     others = WindowedDataset(TOY_CARD, toy_recordings(n_subjects=2, seconds=20, seed=1))
     with pytest.raises(RunError, match=r"now they are others: go on with the same, or begin"):
         train(others, config, resume=checkpoint)
+    recordings = [replace(r, session=f"{n}") for n, r in enumerate(small.recordings)]
+    with pytest.raises(RunError, match=r"now they are others"):  # cut into sessions otherwise
+        train(WindowedDataset(TOY_CARD, recordings), config, resume=checkpoint)
     monkeypatch.setattr("edgeclust.train.identity.version", lambda name: "99")
     with pytest.raises(RunError, match=r"the version of edgeclust was .*, now it is 99"):
         train(small, config, resume=checkpoint)

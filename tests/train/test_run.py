@@ -147,6 +147,14 @@ def test_other_peoples_files_are_never_overwritten(
     assert os.listdir(tmp_path) == ["thesis.txt"]
 
 
+def test_a_folder_that_a_kill_left_half_made_is_overwritten(
+    toy_dataset: WindowedDataset, tmp_path: Path
+) -> None:
+    (tmp_path / ".config.json.a1b2").write_text("{")
+    Run.create(tmp_path, toy_dataset, replace(QUICK, epochs=1), data="toy", overwrite=True)
+    assert not (tmp_path / ".config.json.a1b2").exists()
+
+
 def test_nothing_is_made_when_the_settings_do_not_fit_the_data(
     toy_dataset: WindowedDataset, tmp_path: Path
 ) -> None:

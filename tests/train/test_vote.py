@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclust import assign
-from edgeclust.train.vote import vote
+from edgeclust.train.vote import WEIGHT, vote
 
 
 def clustering(
@@ -36,7 +36,7 @@ def test_one_voter_is_assigned_as_a_batch_is_group_by_group() -> None:
     labels = vote([posterior], 0, groups)
     for group in (0, 1):
         own = groups == group
-        np.testing.assert_array_equal(labels[own], assign(-np.log(posterior[own])))
+        np.testing.assert_array_equal(labels[own], assign(-np.log(posterior[own]), weight=WEIGHT))
 
 
 def test_voters_that_agree_but_for_their_numbers_change_nothing() -> None:
@@ -48,10 +48,10 @@ def test_voters_that_agree_but_for_their_numbers_change_nothing() -> None:
 
 
 def test_a_cluster_that_half_of_the_voters_merge_with_another_keeps_its_windows() -> None:
-    # Windows 0 to 9 and 10 to 19 are two clusters for one voter, and one for the other two,
-    # which have little to say of the third cluster: the most probable label is cluster 0 for all.
+    # Windows 0 to 9 and 10 to 19 are two clusters for one voter; the others lean to one, so that
+    # the most probable label is cluster 0 for all twenty.
     apart = np.repeat([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], 10, axis=0)
-    merged = np.repeat([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8]], 10, axis=0)
+    merged = np.repeat([[0.8, 0.1, 0.1], [0.65, 0.2, 0.15], [0.1, 0.1, 0.8]], 10, axis=0)
     voters = [apart, merged, merged]
     assert np.mean(voters, axis=0).argmax(axis=1)[:20].tolist() == [0] * 20
     labels = vote(voters, 0, np.zeros(30, np.intp))
