@@ -558,8 +558,9 @@ def grow(
         spent += time.process_time() - started
         done += 1
         if done in milestones:
-            base = base or resident_kib()
-            kib_at[done] = resident_kib() - base
+            now = resident_kib()
+            base = base or now
+            kib_at[done] = now - base
             us_at[done] = round(1e6 * (spent - last) / (done - since), 1)
             last, since = spent, done
     note = "" if done == n_windows else f"{budget:g} s were up after {done} windows"
