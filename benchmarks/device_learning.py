@@ -31,7 +31,8 @@ from edgeclust.export import export_model
 from edgeclust.har_data import open_recordings
 from edgeclust.learner import CentroidLearner
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.run import Run, library_versions
+from edgeclust.train.identity import library_versions
+from edgeclust.train.run import Run
 from edgeclust.train.settings import split
 
 KINDS = ("clean", "rotated", "gain", "offset", "all")

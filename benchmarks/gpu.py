@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def main() -> None:
         print("no GPU: torch sees none here, so nothing was checked", file=sys.stderr)
         sys.exit(2)
     failed = check(arguments.device)
-    command = [sys.executable, "-P", str(Path(__file__).with_name("training.py"))]
+    command = [sys.executable, str(Path(__file__).with_name("training.py"))]
     subprocess.run([*command, *arguments.data, "--device", arguments.device], check=True)
     sys.exit(1 if failed else 0)
 
@@ -103,7 +104,7 @@ def check(name: str) -> list[str]:
         embed = torch.compile(halves.learnt, mode="reduce-overhead") if compiled else halves.learnt
         with context():
             found = embed(outputs).detach().float().cpu()
-            taken = _milliseconds(lambda embed=embed, outputs=outputs: embed(outputs), name)
+            taken = _milliseconds(partial(embed, outputs), name)
         row(f"learnt layers, {what}", _deviation(found, expected), most, f"{taken:.2f}")
     Console(width=120).print(table)
     return failed

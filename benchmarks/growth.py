@@ -23,7 +23,8 @@ from edgeclust import Labeler, WindowedDataset
 from edgeclust.export import export_model
 from edgeclust.har_data import open_recordings
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.run import Run, library_versions
+from edgeclust.train.identity import library_versions
+from edgeclust.train.run import Run
 from edgeclust.train.settings import split
 
 SLOTS = 3

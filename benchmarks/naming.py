@@ -23,7 +23,8 @@ from edgeclust.export import export_model
 from edgeclust.har_data import open_recordings
 from edgeclust.naming import name_clusters
 from edgeclust.train.config import TrainConfig
-from edgeclust.train.run import Run, library_versions
+from edgeclust.train.identity import library_versions
+from edgeclust.train.run import Run
 from edgeclust.train.settings import split
 
 EXAMPLES = (1, 3, 5, 20)

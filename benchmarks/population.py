@@ -144,7 +144,7 @@ def main() -> None:
             (job,) = find_recordings(str(planned), folder / "planned", metadata)
             job.output.parent.mkdir(exist_ok=True)
             job.output.unlink(missing_ok=True)
-            return timed(partial(label_file, encoder, "", job))
+            return timed(partial(label_file, encoder, job))
 
         measured: dict[str, list[Timed]] = {}
 

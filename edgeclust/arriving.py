@@ -3,9 +3,13 @@
 import codecs
 import csv
 import io
+import logging
+import os
 import time
 from collections import deque
 from collections.abc import Iterator
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 16
 """Bytes read at a time, at most."""
@@ -25,7 +29,9 @@ class ArrivingLines:
     stream : BufferedReader or BytesIO
         Open for reading bytes: UTF-8, with or without a byte-order mark, lines of any ending.
     follow : bool
-        Wait for more where the bytes end, for ever; a line counts once it has its end.
+        Wait for more where the bytes end, for ever; a line counts once it has its end. A file
+        that is cut short, or gives its name to another one, is read on from the new start, which
+        is logged as a warning; a first line like that of before is passed over, a header.
 
     Examples
     --------
@@ -39,11 +45,17 @@ class ArrivingLines:
     def __init__(self, stream: io.BufferedReader | io.BytesIO, *, follow: bool = False) -> None:
         self._stream = stream
         self._follow = follow
+        self._lines: deque[str] = deque()
+        self._ended = False
+        self._header: str | None = None  # the first line of all
+        self._start()
+
+    def _start(self) -> None:
+        """Begin to read where a file begins."""
         decoder = codecs.getincrementaldecoder("utf-8-sig")()
         self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
-        self._lines: deque[str] = deque()
         self._rest = ""
-        self._ended = False
+        self._at_start = True
 
     @property
     def dry(self) -> bool:
@@ -74,13 +86,41 @@ class ArrivingLines:
         """Wait for bytes and keep the lines they complete."""
         content = self._stream.read1(BLOCK)
         if not content and self._follow:
-            time.sleep(POLL_S)
+            if self._is_another():
+                self._start()
+            else:
+                time.sleep(POLL_S)
             return
         self._ended = not content
         text = self._rest + self._decoder.decode(content, final=self._ended)
         *lines, self._rest = text.split("\n")
+        if lines and self._at_start:
+            self._at_start = False
+            if lines[0] == self._header:
+                lines = lines[1:]
+            elif self._header is None:
+                self._header = lines[0]
         self._lines.extend(lines)
         if self._ended and self._rest:
             self._lines.append(self._rest)
         elif len(self._rest) > LONGEST:
             raise csv.Error(f"a line is longer than {LONGEST} characters")
+
+    def _is_another(self) -> bool:
+        """Go to the start of a file that was cut short or replaced; say whether it was."""
+        if not isinstance(self._stream, io.BufferedReader) or not self._stream.seekable():
+            return False
+        path, here = self._stream.name, self._stream.fileno()
+        try:
+            if replaced := not os.path.samestat(os.stat(path), os.fstat(here)):
+                with open(path, "rb") as other:
+                    os.dup2(other.fileno(), here)
+        except OSError:  # it is gone; one of its name may come
+            return False
+        if not replaced and os.fstat(here).st_size >= self._stream.tell():
+            return False
+        how = "was replaced" if replaced else "was cut short"
+        logger.warning("%s: %s; reading on from its start", path, how)
+        self._stream.seek(0, os.SEEK_END)  # so that nothing is left of what was read ahead
+        self._stream.seek(0)
+        return True

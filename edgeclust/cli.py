@@ -695,7 +695,12 @@ def _label_stream(labeler: Labeler, input: str, follow: bool) -> Iterator[LabelE
         return
     yield from labeler.finish()
     if not labeler.n_windows:
-        raise DataError(f"{source}: has {n_samples} samples, one window needs {metadata.window}")
+        late = ""
+        if labeler.n_late:
+            late = f" ({labeler.n_late} left out: their time is that of one before, or earlier)"
+        raise DataError(
+            f"{source}: has {n_samples} samples{late}, one window needs {metadata.window}"
+        )
 
 
 def _open_as(

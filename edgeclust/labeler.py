@@ -3,6 +3,8 @@
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -301,6 +303,8 @@ class Labeler:
     def close(self) -> None:
         """Save what was learnt, where there is a folder for it, and let others open that.
 
+        A labeler that saw nothing and named nothing leaves a folder without a state as it is.
+
         Raises
         ------
         StateError
@@ -308,7 +312,8 @@ class Labeler:
         """
         if self._store is not None:
             try:
-                self.save()
+                if self._store.payload is not None or self.n_windows or any(self.tally.names):
+                    self.save()
             finally:
                 self._store.close()
                 self._store = None
@@ -542,8 +547,8 @@ class Labeler:
         Parameters
         ----------
         runs : iterable of (str, (samples, t))
-            Label and samples of each run, in the order of time, as `read_labelled` yields them; the
-            label is empty where there is none.
+            Labels and samples in the order of time, as `read_labelled` yields them: a run may come
+            in pieces, and the label is empty where there is none.
 
         Returns
         -------
@@ -560,17 +565,16 @@ class Labeler:
         if gravity is not None and self._gravity is not None:
             gravity.restore(self._gravity.fields())
         windows, activities = [], []
-        for label, (samples, t) in runs:
-            for window in (*stream.push(samples, t), *stream.finish()):
-                if window.fault is not None:
-                    continue
-                if gravity is not None:
-                    if window.starts_segment:
-                        gravity.restart()
-                    gravity.update(window.samples)
-                if label:
-                    windows.append(window.samples)
-                    activities.append(label)
+        for label, window in _cut_runs(stream, runs):
+            if window.fault is not None:
+                continue
+            if gravity is not None:
+                if window.starts_segment:
+                    gravity.restart()
+                gravity.update(window.samples)
+            if label:
+                windows.append(window.samples)
+                activities.append(label)
         if not windows:
             length_s = self.metadata.window / self.metadata.rate_hz
             raise DataError(
@@ -641,7 +645,7 @@ class Labeler:
             distance=math.sqrt(squared[cluster]),
             confidence=clusters.share(costs, cluster, self.metadata.temperature),
             novel=math.sqrt(squared[nearest]) > self._radii[nearest],
-            born=self._learn(embedding[0], clusters, squared, nearest) if self.learning else None,
+            born=self._learn(embedding[0], clusters, squared, nearest),
         )
 
     def _name_of(self, cluster: int) -> str | None:
@@ -658,6 +662,10 @@ class Labeler:
         nearest: int,
     ) -> int | None:
         """Learn from a window that has its label; return the cluster that was opened, if any."""
+        if not self.learning:
+            if self._growth is not None:
+                self._growth.restart()  # a run is of windows in a row
+            return None
         if self._learner is None:
             return None
         if self._growth is None:
@@ -735,6 +743,16 @@ def _n_slots(store: StateStore | None, grow: int | None) -> int:
             f"out to go on with it, or forget it: edgeclust state reset {store.folder}"
         )
     return reserved
+
+
+def _cut_runs(
+    stream: WindowStream, runs: Iterable[tuple[str, Chunk]]
+) -> Iterator[tuple[str, StreamWindow]]:
+    """Cut each run of one label, from its first sample on; yield its windows with the label."""
+    for label, pieces in groupby(runs, key=itemgetter(0)):
+        for _, (samples, t) in pieces:
+            yield from ((label, window) for window in stream.push(samples, t))
+        yield from ((label, window) for window in stream.finish())
 
 
 def _turned(windows: NDArray[np.float32], turn: NDArray[np.float32] | None) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from edgeclust.card import Card
-from edgeclust.encoder import OnnxEncoder
+from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import ConfigError, DataError
 from edgeclust.files import write_atomically
 from edgeclust.processes import MOST_JOBS, Died, n_cores, one_line, run_all
@@ -197,7 +197,7 @@ def label_population(
     if engine == "ray":
         from edgeclust.ray_engine import run_on_ray as run
     model = model.resolve()
-    jobs = find_recordings(recordings, out, OnnxEncoder(model).metadata, rate_hz)
+    jobs = find_recordings(recordings, out, open_encoder(model).metadata, rate_hz)
     _make_folders(jobs)
     started = time.monotonic()
     ended: dict[Path, Outcome] = {}
@@ -422,7 +422,7 @@ def open_worker(model: Path) -> Callable[[Job], Outcome]:
     import pyarrow
 
     pyarrow.set_cpu_count(1)
-    encoder = OnnxEncoder(model)
+    encoder = open_encoder(model)
 
     def label(job: Job) -> Outcome:
         try:
@@ -435,12 +435,12 @@ def open_worker(model: Path) -> Callable[[Job], Outcome]:
     return label
 
 
-def label_file(encoder: OnnxEncoder, job: Job) -> Outcome:
+def label_file(encoder: Encoder, job: Job) -> Outcome:
     """Label one recording, unless its labels are there.
 
     Parameters
     ----------
-    encoder : OnnxEncoder
+    encoder : Encoder
         The model.
     job : Job
         The recording.

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 import numpy as np
@@ -78,21 +78,23 @@ def read_samples(
 
 
 def read_labelled(
-    lines: Iterable[str], channels: Sequence[str], *, source: str
+    lines: Iterable[str], channels: Sequence[str], *, source: str, chunk: int = 1024
 ) -> Iterator[tuple[str, Chunk]]:
-    """Read samples with their labels, a run of one label at a time.
+    """Read samples with their labels, each chunk of one label.
 
     Parameters
     ----------
-    lines, channels, source
+    lines, channels, source, chunk
         As `read_samples` takes them; a column ``label`` has to be there too.
 
     Yields
     ------
     label : str
-        What the column says, white space around it taken off; empty where it says nothing.
+        What the column says, white space around it taken off; empty where it says nothing or
+        ``nan``, as tables write what is missing.
     chunk : tuple of arrays
-        The samples of the run and their seconds, as `read_samples` yields them.
+        Samples in a row that have that label and their seconds, as `read_samples` yields them. A
+        longer run of one label comes in several chunks.
 
     Raises
     ------
@@ -110,7 +112,8 @@ def read_labelled(
     """
     rows = _rows(lines, channels, source, label=True)
     for label, run in groupby(rows, key=itemgetter(1)):
-        yield label, _as_chunk([numbers for numbers, _ in run], len(channels))
+        while some := [numbers for numbers, _ in islice(run, chunk)]:
+            yield label, _as_chunk(some, len(channels))
 
 
 def _rows(
@@ -133,10 +136,8 @@ def _rows(
             where = f"{source}, line {number}"
             if any(cell.strip() for cell in row[len(columns) :]):
                 raise DataError(f"{where}: has {len(row)} columns, the header has {len(columns)}")
-            yield (
-                _numbers(row, wanted, columns, where),
-                row[place].strip() if place < len(row) else "",
-            )
+            said = row[place].strip() if place < len(row) else ""
+            yield _numbers(row, wanted, columns, where), "" if said.lower() == "nan" else said
     except csv.Error as error:
         raise DataError(f"{source}, line {number + 1}: is no CSV: {error}") from error
     except UnicodeDecodeError as error:

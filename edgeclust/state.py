@@ -10,7 +10,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -209,7 +209,8 @@ class StateStore:
         self.folder = Path(folder)
         self.model_id = model_id
         with _said(self.folder, "cannot keep a state"):
-            if not self.folder.exists():
+            self._is_new = not self.folder.exists()
+            if self._is_new:
                 self.folder.mkdir(parents=True)
                 _sync_folder(self.folder.parent)
             self._lock = _lock(self.folder)
@@ -253,7 +254,11 @@ class StateStore:
         self.payload, self.generation, self._slot = payload, new.generation, 1 - self._slot
 
     def close(self) -> None:
-        """Let others open the folder; nothing is saved."""
+        """Let others open the folder; nothing is saved. If it was made for nothing it goes."""
+        if self._is_new and not self.generation and not self._lock.closed:
+            with suppress(OSError):  # others put something there, or it is no longer ours to write
+                (self.folder / LOCK).unlink()
+                self.folder.rmdir()
         self._lock.close()
 
     def __enter__(self) -> "StateStore":
@@ -317,6 +322,8 @@ def _lock(folder: Path) -> IO[bytes]:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.fstat(file.fileno()).st_nlink:  # who had it just removed the new folder
+                raise BlockingIOError(errno.EWOULDBLOCK, "just removed")
     except (BlockingIOError, PermissionError) as error:
         file.close()
         raise StateError(

@@ -52,6 +52,28 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
         assert next(lines) == "3,4"
 
 
+def test_a_file_that_is_cut_short_or_replaced_is_read_from_its_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, other = tmp_path / "live.csv", tmp_path / "next.csv"
+    path.write_text("ax\n1.25\n2.5\n3.")
+    with path.open("rb") as stream:
+        lines = ArrivingLines(stream, follow=True)
+        assert [next(lines) for _ in range(3)] == ["ax", "1.25", "2.5"]
+        path.write_text("ax\n4\n")  # what was begun has no end
+        assert (next(lines), caplog.messages) == (
+            "4",
+            [f"{path}: was cut short; reading on from its start"],
+        )
+        other.write_text("ax\n5\n6\n7.12345678\n")  # longer than what was read
+        other.replace(path)
+        assert [next(lines), next(lines)] == ["5", "6"]
+        assert caplog.messages[1:] == [f"{path}: was replaced; reading on from its start"]
+        other.write_text("8\n")  # no header
+        other.replace(path)
+        assert [next(lines), next(lines)] == ["7.12345678", "8"]
+
+
 def test_what_never_ends_is_no_line() -> None:
     with pytest.raises(csv.Error, match="a line is longer than 1048576 characters"):
         next(ArrivingLines(io.BytesIO(b"1," * LONGEST)))

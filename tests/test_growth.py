@@ -246,12 +246,25 @@ def test_growth_does_not_depend_on_chunks(toy_model: Path) -> None:
 def test_a_state_of_other_slots_is_refused_with_the_way_out(
     toy_model: Path, tmp_path: Path
 ) -> None:
-    Labeler.open(toy_model, state=tmp_path, grow=2).close()
+    with Labeler.open(toy_model, state=tmp_path, grow=2) as labeler:
+        labeler.save()
     with pytest.raises(StateError, match="reserves 2 new clusters, not 3: leave grow out to go on"):
         Labeler.open(toy_model, state=tmp_path, grow=3)
     with pytest.raises(StateError, match="reserves 2 new clusters, not 0"):
         Labeler.open(toy_model, state=tmp_path, grow=0)
     Labeler.open(toy_model, state=tmp_path, grow=2).close()  # what was refused lets go
+
+
+def test_a_pause_of_learning_ends_a_run(toy_model: Path) -> None:
+    labeler = Labeler.open(toy_model, grow=1)
+    growth = labeler._growth
+    assert growth is not None
+    for window in np.split(fresh_stream(), 25):
+        labeler.learning = growth._run < 3
+        labeler.push(window)
+        if not labeler.learning:
+            break
+    assert (labeler.learning, growth._run) == (False, 0)
 
 
 def test_without_learning_nothing_grows(toy_model: Path) -> None:

@@ -123,9 +123,29 @@ def test_images_have_a_state_too(image_model: Path, tmp_path: Path) -> None:
         assert labeler.tally.n_windows == 9
 
 
+def save_nothing_learnt(model: Path, state: Path) -> None:
+    with Labeler.open(model, state=state) as labeler:
+        labeler.save()
+
+
+def test_who_saw_nothing_leaves_no_state(toy_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    Labeler.open(toy_model, state=folder).close()
+    assert not folder.exists()
+    (tmp_path / "theirs").mkdir()
+    Labeler.open(toy_model, state=tmp_path / "theirs").close()
+    assert read_state(tmp_path / "theirs") is None
+    Labeler.open(toy_model, state=folder, grow=2).close()  # 0 slots were never said
+    with Labeler.open(toy_model, state=folder) as labeler:
+        labeler.name(STREAM[:50].T[None], ["rest"])  # names alone are kept
+    with Labeler.open(toy_model, state=folder) as labeler:
+        assert "rest" in labeler.tally.names
+
+
 def test_predict_leaves_the_state_alone(toy_model: Path, tmp_path: Path) -> None:
     with Labeler.open(toy_model, state=tmp_path) as labeler:
         labeler.predict(STREAM[:50].T[None])
+        labeler.save()
     state = read_state(tmp_path)
     assert state is not None
     assert unpack(state.payload)["tally.counts"].tolist() == [0, 0, 0]
@@ -159,6 +179,7 @@ def test_a_labeler_that_cannot_save_at_its_end_lets_the_folder_go(
     toy_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labeler = Labeler.open(toy_model, state=tmp_path)
+    labeler.push(STREAM[:50])
 
     def full(descriptor: int) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -173,7 +194,7 @@ def test_a_labeler_that_cannot_save_at_its_end_lets_the_folder_go(
 def test_another_model_s_state_is_refused(
     toy_model: Path, image_model: Path, tmp_path: Path
 ) -> None:
-    Labeler.open(toy_model, state=tmp_path).close()
+    save_nothing_learnt(toy_model, tmp_path)
     with pytest.raises(StateError, match=r"holds what the model bed1139a5766 has learnt, this mod"):
         Labeler.open(image_model, state=tmp_path)
 
@@ -181,7 +202,7 @@ def test_another_model_s_state_is_refused(
 def test_a_state_of_other_fields_is_refused_with_the_way_out(
     toy_model: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    Labeler.open(toy_model, state=tmp_path).close()
+    save_nothing_learnt(toy_model, tmp_path)
     request.getfixturevalue("aligned_model")
     with pytest.raises(StateError, match=r"keep the same: gravity.*; to forget it: edgeclust stat"):
         Labeler.open(toy_model, state=tmp_path)

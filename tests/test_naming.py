@@ -126,6 +126,18 @@ def test_a_recording_names_as_its_windows_do(toy_model: Path) -> None:
     assert (labeler.n_windows, labeler.tally.n_windows) == (0, 0)
 
 
+def test_pieces_of_a_run_name_as_the_run_does(toy_model: Path) -> None:
+    pieces = [
+        (name, (piece, None))
+        for name, (samples, _) in runs(unlabelled=400)
+        for piece in np.array_split(samples, 7)
+    ]
+    whole, parts = (Labeler.open(toy_model) for _ in range(2))
+    expected, naming = whole.name_runs(runs(unlabelled=400)), parts.name_runs(iter(pieces))
+    assert naming.names == expected.names
+    np.testing.assert_array_equal(naming.counts, expected.counts)
+
+
 def test_a_recording_of_another_rate_is_resampled(toy_model: Path) -> None:
     labeler = Labeler.open(toy_model, rate_hz=50)
     twice = [(name, (np.repeat(samples, 2, axis=0), t)) for name, (samples, t) in runs()]

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeclust import DataError
-from edgeclust.samples import read_samples
+from edgeclust.samples import read_labelled, read_samples
 
 
 def read(text: str, *channels: str, chunk: int = 100) -> list[tuple[NDArray[np.float32], object]]:
@@ -87,3 +87,13 @@ def test_what_came_before_a_line_at_fault_is_out_first(line: str, message: str) 
     assert t.tolist() == [0.1, 0.2]
     with pytest.raises(DataError, match=message):
         next(chunks)
+
+
+def test_a_run_of_one_label_comes_in_chunks_and_nan_is_no_label() -> None:
+    text = ["ax,label", *["1,nan"] * 3, "2,NaN", "3,walk", "4,", "5, walk "]
+    pieces = [
+        (label, samples.ravel().tolist())
+        for label, (samples, _) in read_labelled(text, ["ax"], source="x", chunk=3)
+    ]
+    expected = [("", [1, 1, 1]), ("", [2]), ("walk", [3]), ("", [4]), ("walk", [5])]
+    assert pieces == expected

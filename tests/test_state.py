@@ -355,3 +355,16 @@ def test_processes_killed_amid_their_saves_lose_nothing_else() -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"{n_kills} kills")
+
+
+def test_a_folder_made_for_nothing_goes_and_another_one_s_stays(tmp_path: Path) -> None:
+    for folder in (tmp_path / "new", tmp_path / "used"):
+        StateStore(folder, "00" * 32).close()
+        assert not folder.exists()
+    with StateStore(tmp_path / "used", "00" * 32) as store:
+        store.save(b"learnt")
+    StateStore(tmp_path / "used", "00" * 32).close()
+    (tmp_path / "new").mkdir()
+    StateStore(tmp_path / "new", "00" * 32).close()
+    assert (tmp_path / "new").is_dir()
+    assert read_state(tmp_path / "used") is not None

@@ -74,6 +74,7 @@ def check_norm() -> None:
         assert one.grad is not None
         torch.testing.assert_close(part.grad, one.grad[own])
         for weight, ranked_weight in zip(whole.parameters(), ranked.parameters(), strict=True):
+            assert ranked_weight.grad is not None
             torch.testing.assert_close(total(ranked_weight.grad.clone()), weight.grad)
         for buffer, ranked_buffer in zip(whole.buffers(), ranked.buffers(), strict=True):
             torch.testing.assert_close(ranked_buffer, buffer)

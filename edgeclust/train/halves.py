@@ -21,7 +21,7 @@ class Halves:
     own layers. What the fixed half gives lies in memory as (window, step, feature). So the first
     normalisation, whose input no gradient passes, is folded into the weights of the convolution
     of one step behind it, a product of matrices; and the layers after it find the features of a
-    step side by side, which normalisation and convolution on a CPU take 2 to 5 times as quickly.
+    step side by side, which normalisation and convolution on a CPU take several times as quickly.
 
     Parameters
     ----------

@@ -23,6 +23,12 @@ class _Total(torch.autograd.Function):
         return total(gradients[0].clone())
 
 
+def _total(tensor: Tensor) -> Tensor:
+    """Return the sum over ranks, which gradients pass."""
+    found: Tensor = _Total.apply(tensor)  # type: ignore[no-untyped-call]
+    return found
+
+
 def moments_of_all(mean: Tensor, variance: Tensor, n_rows: int) -> tuple[Tensor, Tensor, int]:
     """Return the moments of all ranks' rows from those of this rank's; no gradient passes.
 
@@ -59,20 +65,22 @@ class RankedBatchNorm(_BatchNorm):
             return super().forward(features)
         axes, shape = [0, *range(2, features.ndim)], [1, -1, *[1] * (features.ndim - 2)]
         n_own = features.numel() // self.num_features
-        sums = _Total.apply(torch.cat([features.sum(axes), features.new_tensor([n_own])]))
+        sums = _total(torch.cat([features.sum(axes), features.new_tensor([n_own])]))
         n = sums[-1].detach()
         mean = sums[:-1] / n
         centred = features - mean.reshape(shape)
-        variance = _Total.apply(centred.square().sum(axes)) / n
+        variance = _total(centred.square().sum(axes)) / n
         with torch.no_grad():
             assert self.running_mean is not None
             assert self.running_var is not None
+            assert self.num_batches_tracked is not None
             assert self.momentum is not None
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * n / (n - 1), self.momentum)
-            self.num_batches_tracked += 1  # type: ignore[operator]
+            self.num_batches_tracked.add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale.reshape(shape) + self.bias.reshape(shape)
+        normalised: Tensor = centred * scale.reshape(shape) + self.bias.reshape(shape)
+        return normalised
 
 
 def share_norms(encoder: nn.Module, device: torch.device) -> nn.Module:
@@ -92,7 +100,7 @@ def share_norms(encoder: nn.Module, device: torch.device) -> nn.Module:
     if n_ranks() == 1:
         return encoder
     if device.type == "cuda":
-        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)
+        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(encoder)  # type: ignore[no-untyped-call]
         return shared
     for module in list(encoder.modules()):
         for name, layer in module.named_children():

@@ -127,7 +127,7 @@ def add_gradients(parameters: Iterable[nn.Parameter]) -> None:
     learnt = list(parameters)
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in learnt]
     sums = total(torch.cat([gradient.flatten() for gradient in gradients]))
-    parts = sums.split([gradient.numel() for gradient in gradients])
+    parts = torch.split(sums, [gradient.numel() for gradient in gradients])
     for parameter, gradient, part in zip(learnt, gradients, parts, strict=True):
         # Copied, as a fused optimiser goes by the order of the weights in memory.
         parameter.grad = gradient.copy_(part.view_as(gradient))

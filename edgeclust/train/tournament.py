@@ -104,7 +104,7 @@ class Tournament:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return what `restore` takes beside the reports, as JSON and as tensors, not copied."""
         facts: dict[str, Any] = {"drawn": self._drawn, "restarts": {}}
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for training in self._begun:
             facts["restarts"][str(training.restart)], own = training.state()
             tensors |= {f"{training.restart}.{name}": tensor for name, tensor in own.items()}
@@ -148,8 +148,8 @@ class Tournament:
         if not self.n_voted:
             return None
         begun = self._begun
-        labels = vote([training.posterior() for training in begun], first=begun.index(self.kept))
-        labels = agreed(labels)
+        posteriors = [training.posterior() for training in begun]
+        labels = agreed(vote(posteriors, begun.index(self.kept), self.kept.groups))
         n_clusters = self.kept.clusters.n_clusters
         return labels if len(np.unique(labels)) >= n_clusters - self.kept.n_empty else None
 

@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from edgeclust.assignment import assign
+
 MAX_ROUNDS = 20
 """Rounds of matching and averaging at most; in practice they settle after two to five."""
 
 
-def vote(posteriors: Sequence[NDArray[np.float64]], first: int) -> NDArray[np.intp]:
+def vote(
+    posteriors: Sequence[NDArray[np.float64]], first: int, groups: NDArray[np.intp]
+) -> NDArray[np.intp]:
     """Label windows by the mean posterior of several clusterings, matched to one another.
 
     The number of a cluster means nothing beyond its own clustering, so each is matched, one to
@@ -18,17 +22,23 @@ def vote(posteriors: Sequence[NDArray[np.float64]], first: int) -> NDArray[np.in
     until nothing changes. Errors that come of the accidents of one clustering's weights cancel
     out; what most have found stays.
 
+    Each group is then labelled by the hard-regularised assignment of `edgeclust.assign`, as in
+    training: where the clusterings disagree, the most probable label alone would leave clusters
+    with next to no windows.
+
     Parameters
     ----------
     posteriors : sequence of float64 arrays of shape (n_windows, n_clusters)
         Of each clustering the probability of each cluster given the window. Not modified.
     first : int
         Index of the clustering whose numbers the clusters keep.
+    groups : intp array of shape (n_windows,)
+        Which windows share counts: the subject of each, or one number for all.
 
     Returns
     -------
     labels : intp array of shape (n_windows,)
-        The most probable cluster of each window, in [0, n_clusters).
+        In [0, n_clusters).
 
     References
     ----------
@@ -40,9 +50,9 @@ def vote(posteriors: Sequence[NDArray[np.float64]], first: int) -> NDArray[np.in
     >>> import numpy as np
     >>> from edgeclust.train.vote import vote
     >>> one = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
-    >>> swapped = np.array([[0.1, 0.9], [0.4, 0.6], [0.2, 0.8], [0.9, 0.1]])
-    >>> vote([one, swapped], first=0).tolist()
-    [0, 0, 0, 1]
+    >>> swapped = np.array([[0.1, 0.9], [0.4, 0.6], [0.3, 0.7], [0.9, 0.1]])
+    >>> vote([one, swapped], first=0, groups=np.zeros(4, np.intp)).tolist()
+    [0, 0, 1, 1]
     """
     mean = posteriors[first]
     for _ in range(MAX_ROUNDS):
@@ -52,5 +62,9 @@ def vote(posteriors: Sequence[NDArray[np.float64]], first: int) -> NDArray[np.in
             mean += posterior[:, own] / len(posteriors)
         if np.array_equal(mean, before):
             break
-    labels: NDArray[np.intp] = mean.argmax(axis=1)
+    cost = -np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+    labels = np.empty(len(cost), np.intp)
+    for group in np.unique(groups):
+        own_windows = np.flatnonzero(groups == group)
+        labels[own_windows] = assign(cost[own_windows])
     return labels

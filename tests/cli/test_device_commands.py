@@ -174,6 +174,10 @@ def test_a_new_label_has_to_last_as_long_as_is_said(toy_model: Path, recording: 
         ("ax,ay,az\n1,2,3\n4,five,6\n", "standard input, line 3: column ay holds 'five'"),
         ("ax,ay,az\n" + "1,2,3\n" * 49, "standard input: has 49 samples, one window needs 50"),
         (
+            "time,ax,ay,az\n" + "5,1,2,3\n" * 99,
+            "standard input: has 99 samples (98 left out: their time is that of one before, or",
+        ),
+        (
             "time,ax,ay,az\n" + "".join(f"{n * 40},1,2,3\n" for n in range(50)),
             "the stream: its time stamps are 40 s apart, and 1 s without a sample are a gap",
         ),

@@ -68,6 +68,7 @@ def test_what_cannot_name_is_said_in_one_line(
 ) -> None:
     labelled = write(tmp_path / "some.csv", header, name)
     assert said in fails_with(run("name", toy_model, labelled, "--state", tmp_path / "mine"))
+    assert not (tmp_path / "mine").exists()
 
 
 def test_a_state_in_use_is_left_alone(toy_model: Path, labelled: Path, tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_overlaps_are_suggested_and_no_more(toy_model: Path, tmp_path: Path) -> 
         fields["centroids"][0] = labeler.metadata.centroids[1] + 1e-3
         fields["sizes"][0] = 24
         labeler._growth.restore(fields)
-        labeler._radii = labeler._growth.radii
+        labeler.save()
     result = run("state", "show", tmp_path)
     assert result.stderr == (
         "cluster 3 and cluster 1 lie within each other's radius: if they are one activity, give "

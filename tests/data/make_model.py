@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE.parent))
 from edgeclust import ArrayDataset, Dataset, Labeler, LabelEvent, WindowedDataset  # noqa: E402
 from edgeclust.export import export_model  # noqa: E402
 from edgeclust.train import TrainConfig, train  # noqa: E402
-from edgeclust.train.run import library_versions  # noqa: E402
+from edgeclust.train.identity import library_versions  # noqa: E402
 
 from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings  # noqa: E402
 

@@ -16,7 +16,7 @@ import pytest
 
 import edgeclust.population
 from edgeclust import Card, Channel, DataError, Labeler
-from edgeclust.encoder import OnnxEncoder
+from edgeclust.encoder import OnnxEncoder, open_encoder
 from edgeclust.har_data import write_recordings_folder
 from edgeclust.har_data.recording_files import FORMATS
 from edgeclust.population import VERSION, find_recordings, label_file, label_population, open_worker
@@ -55,6 +55,17 @@ def label_many(model: Path, files: Path, *options: object) -> list[str]:
         str(part)
         for part in ("label-many", model, f"{files}/**/*", "--out", out, "--workers", 1, *options)
     ]
+
+
+def test_without_onnxruntime_numpy_labels_them(
+    toy_model: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # so that it cannot be imported
+    metadata = open_encoder(toy_model).metadata
+    jobs = find_recordings(f"{files}/b/*.csv", files.parent / "labels", metadata)
+    (files.parent / "labels" / "b").mkdir(parents=True)
+    (job,) = jobs
+    assert open_worker(toy_model)(job).n_windows == 23
 
 
 def test_each_recording_gets_a_file_of_its_labels(toy_model: Path, files: Path) -> None:

@@ -100,7 +100,7 @@ def test_the_best_restart_follows_the_vote_of_all(
 ) -> None:
     voted = np.arange(len(toy_dataset)) % 3  # nothing that an encoder would find by itself
     config = replace(QUICK, epochs=4, restarts=2)
-    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda posteriors, first: voted)
+    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda *asked: voted)
     seen: list[NDArray[np.intp]] = []
     step = Trainer.step
 
@@ -117,7 +117,7 @@ def test_the_best_restart_follows_the_vote_of_all(
     assert all(labels is voted for labels in seen)
     assert result.reports[-1].voted
     # A vote that would leave a cluster empty is not followed, and one restart has none to ask.
-    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda posteriors, first: voted % 2)
+    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda *asked: voted % 2)
     assert not train(toy_dataset, config).reports[-1].voted
     assert not train(toy_dataset, replace(config, restarts=1)).reports[-1].voted
 

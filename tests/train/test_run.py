@@ -90,8 +90,12 @@ def test_data_that_cannot_be_aligned_leave_an_earlier_run_as_it_was(
 def test_metrics_have_a_line_for_each_epoch_that_each_restart_ran(run: Run) -> None:
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     kept = run.summary()["restart"]
-    assert [(line["restart"], line["epoch"]) for line in lines] == [(0, 1), (1, 1), (kept, 2)]
-    assert [line["restart"] for line in run.metrics()] == [run.summary()["restart"]] * 2
+    assert [(line["restart"], line["epoch"]) for line in lines] == [
+        *((0, 1), (1, 1)),
+        *((kept, 2), (kept, 3)),  # the last with the voted labels
+    ]
+    assert [line.get("voted", False) for line in lines] == [False, False, False, True]
+    assert [line["restart"] for line in run.metrics()] == [run.summary()["restart"]] * 3
 
 
 def test_the_summary_reports_the_last_epoch_of_the_kept_restart(run: Run) -> None:
@@ -100,7 +104,7 @@ def test_the_summary_reports_the_last_epoch_of_the_kept_restart(run: Run) -> Non
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     for key in ("objective", "criterion"):
         assert summary[key] == run.metrics()[-1][key]
-    last = {line["restart"]: line["criterion"] for line in lines}
+    last = {line["restart"]: line["criterion"] for line in lines if "voted" not in line}
     # Two agree with each other alike, so the lower criterion was kept.
     agreement = np.array([last[0], last[1]]) - summary["restart_criteria"]
     assert agreement[0] == pytest.approx(agreement[1])
