@@ -59,7 +59,6 @@ N_TUNING = 500
 MILESTONES = (1_000, 10_000, 100_000, 1_000_000)
 RATES = (0.5, 0.1, 0.02, 0.005)
 QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.3)
-DEEP_EPOCHS = 10
 
 Windows = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -164,8 +163,8 @@ class MiniBatch:
 class Deep:
     """DCN of ClustPy: an auto-encoder trained for k-means; it does not learn from a stream."""
 
-    def __init__(self, n_clusters: int) -> None:
-        self._n_clusters = n_clusters
+    def __init__(self, n_clusters: int, epochs: int) -> None:
+        self._n_clusters, self._epochs = n_clusters, epochs
 
     def prepare(self, windows: NDArray[Any]) -> None:
         """Train."""
@@ -174,8 +173,8 @@ class Deep:
         layers = {"layers": [windows.shape[1], 256, 64, 10]}
         self._model = deep.DCN(
             self._n_clusters,
-            pretrain_epochs=DEEP_EPOCHS,
-            clustering_epochs=DEEP_EPOCHS,
+            pretrain_epochs=self._epochs,
+            clustering_epochs=self._epochs,
             neural_network=(networks.FeedforwardAutoencoder, layers),
             device=importlib.import_module("torch").device("cpu"),
             random_state=0,
@@ -252,7 +251,6 @@ MAKES = {
     "river CluStream": Make(river_clustream, "river"),
     "MiniBatchKMeans, each window": Make(lambda _, k: MiniBatch(k, 1), "sklearn"),
     "MiniBatchKMeans, 64 at a time": Make(lambda _, k: MiniBatch(k, 64), "sklearn"),
-    "ClustPy DCN, labels only": Make(lambda _, k: Deep(k), "clustpy", learns=False),
 }
 
 
@@ -482,9 +480,11 @@ def make_streams(dataset: WindowedDataset, data: str, out: Path) -> Streams:
     )
 
 
-def measure(data: str, streams: Streams, budget: float) -> Iterator[list[Row]]:
+def measure(data: str, streams: Streams, budget: float, epochs: int) -> Iterator[list[Row]]:
     """Race everybody on the embeddings, then on two views of the raw windows."""
-    why = {make.module: missing(make.module) for make in MAKES.values()}
+    deep = Make(lambda _, k: Deep(k, epochs), "clustpy", learns=False)
+    makes = {**MAKES, f"ClustPy DCN, 2 x {epochs} epochs, labels only": deep}
+    why = {make.module: missing(make.module) for make in makes.values()}
     for view_name, features in VIEWS.items():
         raw = view_name != EMBEDDING
         known, stream = (
@@ -495,7 +495,7 @@ def measure(data: str, streams: Streams, budget: float) -> Iterator[list[Row]]:
         own: Peer = Device(streams.model) if raw else DeviceUpdate(streams.clusters)
         entries = [Entry(OWN, view_name, peer=own)]
         view = View.of(view_name, features, known)
-        for name, make in MAKES.items():
+        for name, make in makes.items():
             if make.learns or raw:  # embeddings need no second encoder
                 entry = Entry(name, view_name, make.learns, why[make.module], see=view)
                 entries.append(entry)
@@ -558,8 +558,9 @@ def grow(
         spent += time.process_time() - started
         done += 1
         if done in milestones:
-            base = base or resident_kib()
-            kib_at[done] = resident_kib() - base
+            now = resident_kib()
+            base = base or now
+            kib_at[done] = now - base
             us_at[done] = round(1e6 * (spent - last) / (done - since), 1)
             last, since = spent, done
     note = "" if done == n_windows else f"{budget:g} s were up after {done} windows"
@@ -570,9 +571,8 @@ def grow(
 
 
 def measure_memory(streams: Streams, n_windows: int, budget: float) -> Iterator[Growth]:
-    """Let each that learns grow in a fresh process."""
-    learners = [name for name, make in MAKES.items() if make.learns]
-    for name in [OWN, FROM_SAMPLES, *learners]:
+    """Let each that learns from a stream grow in a fresh process."""
+    for name in [OWN, FROM_SAMPLES, *MAKES]:
         print(f"memory: {name}", file=sys.stderr, flush=True)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             yield pool.submit(grow, name, streams, n_windows, budget, MILESTONES).result()
@@ -582,7 +582,17 @@ def show(rows: Sequence[Row], grown: Sequence[Growth]) -> None:
     """Print the tables, and what the aims came to."""
     console = Console(width=150)
     for data in dict.fromkeys(row.data for row in rows):
-        columns = ("windows as", "", "us a window, mean", "median", "ACC", "NMI", "clusters", "")
+        columns = (
+            "windows as",
+            "",
+            "us a window, mean",
+            "median",
+            "ACC",
+            "NMI",
+            "clusters",
+            "before, s",
+            "",
+        )
         table = Table(*columns, title=f"{data}: label, then learn")
         for row in (row for row in rows if row.data == data):
             table.add_row(
@@ -591,6 +601,7 @@ def show(rows: Sequence[Row], grown: Sequence[Growth]) -> None:
                 *(_cell(value, ".0f") for value in (row.mean_us, row.median_us)),
                 *(_cell(value, ".3f") for value in (row.acc, row.nmi)),
                 _cell(row.clusters, "d"),
+                _cell(row.prepare_s, ".1f"),
                 row.note,
             )
         console.print(table)
@@ -641,6 +652,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of models and peers.json")
     parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds of a peer and view")
     parser.add_argument(
+        "--deep-epochs",
+        type=int,
+        default=10,
+        help="of DCN, without clusters and then with them; ClustPy's own are 100 and 150",
+    )
+    parser.add_argument(
         "--windows",
         type=int,
         default=100_000,
@@ -661,7 +678,8 @@ def main() -> None:
     for data in arguments.data:
         dataset = open_recordings(data)
         streams = make_streams(dataset, data, arguments.out)
-        for of_view in measure(dataset.card.name, streams, arguments.budget):
+        raced = dataset.card.name, streams, arguments.budget, arguments.deep_epochs
+        for of_view in measure(*raced):
             rows += of_view
             save()
         if arguments.windows and data == arguments.data[0]:
