@@ -107,7 +107,11 @@ class ArrivingLines:
             raise csv.Error(f"a line is longer than {LONGEST} characters")
 
     def _is_another(self) -> bool:
-        """Go to the start of a file that was cut short or replaced; say whether it was."""
+        """Go to the start of a file that was cut short or replaced; say whether it was.
+
+        A file that is cut short and has its old length again before the next look is not noticed,
+        as by ``tail -F``.
+        """
         if not isinstance(self._stream, io.BufferedReader) or not self._stream.seekable():
             return False
         path, here = self._stream.name, self._stream.fileno()
