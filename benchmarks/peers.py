@@ -56,7 +56,7 @@ from edgeclust.train.run import Run
 from edgeclust.train.settings import split
 
 BLOCK = 50
-N_TUNING = 500
+N_TUNING, TUNING_S = 500, 5.0
 MILESTONES = (1_000, 10_000, 100_000, 1_000_000)
 RATES = (0.5, 0.1, 0.02, 0.005)
 QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.3)
@@ -263,13 +263,20 @@ def choose(
 ) -> River:
     """Return the peer with the value of least loss, anew, found on about 500 training windows.
 
-    These are spread evenly over the training windows and come in their order.
+    These are spread evenly over the training windows and come in their order. A value with which
+    they take more than `TUNING_S` is not taken, unless that is all of them.
     """
     some = points[:: max(1, len(points) // N_TUNING)]
     losses = []
     for value in values:
-        peer = make(value)
-        losses.append(loss(peer, [peer.step(point) for point in some]))
+        peer, labels, started = make(value), [], time.process_time()
+        for point in some:
+            labels.append(peer.step(point))
+            if time.process_time() - started > TUNING_S:
+                losses.append(np.inf)
+                break
+        else:
+            losses.append(loss(peer, labels))
     return make(values[int(np.argmin(losses))])
 
 
