@@ -54,9 +54,9 @@ def vote(
     >>> import numpy as np
     >>> from edgeclust.train.vote import vote
     >>> one = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
-    >>> swapped = np.array([[0.1, 0.9], [0.4, 0.6], [0.3, 0.7], [0.9, 0.1]])
+    >>> swapped = np.array([[0.1, 0.9], [0.4, 0.6], [0.2, 0.8], [0.9, 0.1]])
     >>> vote([one, swapped], first=0, groups=np.zeros(4, np.intp)).tolist()
-    [0, 0, 1, 1]
+    [0, 0, 0, 1]
     """
     mean = posteriors[first]
     for _ in range(MAX_ROUNDS):

@@ -26,7 +26,7 @@ from edgeclust.train import TrainConfig, TrainedModel, train
 from toy import TOY_IMAGE_CARD, toy_images
 
 
-def trained(dataset: Dataset, encoder: str = "auto", epochs: int = 3) -> TrainedModel:
+def trained(dataset: Dataset, encoder: str = "auto", epochs: int = 14) -> TrainedModel:
     config = TrainConfig(
         n_clusters=3, epochs=epochs, batch_size=32, restarts=1, encoder=encoder, align="none"
     )

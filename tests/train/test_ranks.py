@@ -59,7 +59,7 @@ def test_a_killed_process_ends_the_training_which_then_goes_on(tmp_path: Path) -
     (error,) = [line for line in died.stderr.splitlines() if line.startswith("error:")]
     assert "process 0 of the training has lost another" in error
     assert "the same command with --resume goes on from the last whole epoch" in error
-    assert "edgeclust/" not in died.stderr  # no traceback of ours
+    assert "site-packages/edgeclust/" not in died.stderr  # no traceback of ours
     assert "use --resume to go on with it" in fails_with(run("train", *options))
     # As many processes as are left may go on.
     went_on = run("train", *options, "--resume")

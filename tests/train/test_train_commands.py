@@ -47,7 +47,7 @@ def test_from_a_folder_of_csv_to_a_labelled_stream(folder: Path, out: Path) -> N
     exported = json.loads(run("export", out, "--json").stdout)
     assert exported["same_label"] == 1.0
     assert exported["n_windows"] == evaluated["held_out"]["n_windows"]
-    labelled = run("label", exported["model"], folder / "0001.csv", "--freeze")
+    labelled = run("label", exported["model"], folder / "0001_2_1.csv", "--freeze")
     assert len(labelled.stdout.splitlines()) == evaluated["held_out"]["n_windows"]
 
 
@@ -322,7 +322,7 @@ def test_data_are_listed_and_shown() -> None:
 @pytest.mark.parametrize("kind", ["csv", "parquet", "npz"])
 def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path, kind: str) -> None:
     assert run("data", "convert", "watch", tmp_path / "watch", "--format", kind).exit_code == 0
-    assert (tmp_path / "watch" / f"0139.{kind}").is_file()
+    assert len([*(tmp_path / "watch").glob(f"0139_*.{kind}")]) == 1
     shown = json.loads(run("data", "show", tmp_path / "watch", "--json").stdout)
     named = json.loads(run("data", "show", "watch", "--json").stdout)
     told_by_stamps = (shown.pop("measured_rate_hz"), shown.pop("n_gaps"))
@@ -376,11 +376,11 @@ def test_bad_data_end_with_one_line_and_no_run(tmp_path: Path, folder: Path, out
     assert "unknown data 'wach': known are capture-24" in fails_with(run("train", "wach"))
     (tmp_path / "empty").mkdir()
     assert "is no recordings folder" in fails_with(run("train", tmp_path / "empty", "--out", out))
-    (folder / "0001.csv").write_text("ax,ay,az\n1,2,three\n")
+    (folder / "0001_2_1.csv").write_text("ax,ay,az\n1,2,three\n")
     said = fails_with(run("train", folder, "--out", out))
-    assert "0001.csv, line 2: column az holds 'three', which is no number" in said
-    (folder / "0001.csv").write_text("ax,ay\n1,2\n")
-    assert "0001.csv: has no column az" in fails_with(run("train", folder, "--out", out))
+    assert "0001_2_1.csv, line 2: column az holds 'three', which is no number" in said
+    (folder / "0001_2_1.csv").write_text("ax,ay\n1,2\n")
+    assert "0001_2_1.csv: has no column az" in fails_with(run("train", folder, "--out", out))
     assert not out.exists()
 
 
