@@ -369,9 +369,10 @@ class Entry:
         points = self.see(windows)
         started = time.process_time()
         self.peer = make.peer(points, n_clusters)
+        made = time.process_time()
         if isinstance(self.peer, River):
             for done in range(0, len(points), BLOCK):
-                if time.process_time() - started > budget:
+                if time.process_time() - made > budget:
                     self.note = f"prepared with {done} of {len(points)} windows"
                     break
                 self.peer.prepare(points[done : done + BLOCK])
