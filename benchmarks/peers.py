@@ -417,7 +417,8 @@ def race(entries: Sequence[Entry], stream: Windows, budget: float) -> None:
 
 def score(data: str, entry: Entry, activities: NDArray[np.intp]) -> Row:
     """Score an entry on all windows of the stream, or say why not."""
-    note, metrics = entry.note, None
+    note = entry.note
+    metrics: dict[str, Any] = {}
     if entry.peer and len(entry.labels) < len(activities):
         note = f"stopped after {len(entry.labels)} of {len(activities)} windows"
     elif entry.peer:
@@ -431,9 +432,9 @@ def score(data: str, entry: Entry, activities: NDArray[np.intp]) -> Row:
         view=entry.view,
         peer=entry.name,
         learns=entry.learns,
-        acc=metrics and round(metrics["acc"], 4),
-        nmi=metrics and round(metrics["nmi"], 4),
-        clusters=metrics and metrics["clusters_used"],
+        acc=round(metrics["acc"], 4) if metrics else None,
+        nmi=round(metrics["nmi"], 4) if metrics else None,
+        clusters=metrics.get("clusters_used"),
         mean_us=None if taken is None else round(float(taken.mean()), 1),
         median_us=None if taken is None else round(float(np.median(taken)), 1),
         prepare_s=round(entry.prepare_s, 1),
@@ -541,7 +542,7 @@ def grow(
 ) -> Growth:
     """Take windows until there were enough, or the seconds are up; runs in a process of its own."""
     see = View.of(EMBEDDING, flat, streams.embeddings)
-    stream = streams.test_embeddings
+    stream: NDArray[Any] = streams.test_embeddings
     if name == FROM_SAMPLES:
         peer: Peer = Device(streams.model)
         stream = streams.test_windows
