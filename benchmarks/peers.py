@@ -369,9 +369,10 @@ class Entry:
         points = self.see(windows)
         started = time.process_time()
         self.peer = make.peer(points, n_clusters)
+        made = time.process_time()
         if isinstance(self.peer, River):
             for done in range(0, len(points), BLOCK):
-                if time.process_time() - started > budget:
+                if time.process_time() - made > budget:
                     self.note = f"prepared with {done} of {len(points)} windows"
                     break
                 self.peer.prepare(points[done : done + BLOCK])
@@ -417,7 +418,7 @@ def race(entries: Sequence[Entry], stream: Windows, budget: float) -> None:
 def score(data: str, entry: Entry, activities: NDArray[np.intp]) -> Row:
     """Score an entry on all windows of the stream, or say why not."""
     note = entry.note
-    metrics: dict[str, Any] | None = None
+    metrics: dict[str, Any] = {}
     if entry.peer and len(entry.labels) < len(activities):
         note = f"stopped after {len(entry.labels)} of {len(activities)} windows"
     elif entry.peer:
@@ -433,7 +434,7 @@ def score(data: str, entry: Entry, activities: NDArray[np.intp]) -> Row:
         learns=entry.learns,
         acc=round(metrics["acc"], 4) if metrics else None,
         nmi=round(metrics["nmi"], 4) if metrics else None,
-        clusters=metrics["clusters_used"] if metrics else None,
+        clusters=metrics.get("clusters_used"),
         mean_us=None if taken is None else round(float(taken.mean()), 1),
         median_us=None if taken is None else round(float(np.median(taken)), 1),
         prepare_s=round(entry.prepare_s, 1),
@@ -541,7 +542,7 @@ def grow(
 ) -> Growth:
     """Take windows until there were enough, or the seconds are up; runs in a process of its own."""
     see = View.of(EMBEDDING, flat, streams.embeddings)
-    stream: NDArray[np.floating[Any]] = streams.test_embeddings
+    stream: NDArray[Any] = streams.test_embeddings
     if name == FROM_SAMPLES:
         peer: Peer = Device(streams.model)
         stream = streams.test_windows
