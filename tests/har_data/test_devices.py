@@ -118,7 +118,7 @@ def test_non_wear_is_a_column_and_calibration_is_told_and_not_applied(tmp_path: 
     assert "found, not applied: (acc + offset) * scale" in shown.stdout
     (recording,) = read_recordings_folder(tmp_path / "mine")[1]
     np.testing.assert_array_equal(recording.signal.T * 2048, raw)
-    non_wear = pd.read_csv(next((tmp_path / "mine").glob("0000*")))["non_wear"]
+    non_wear = pd.read_csv(tmp_path / "mine" / "0000_day.csv")["non_wear"]
     assert set(non_wear) == {0, 1}
     # Found to an hour, the window that is looked at.
     assert non_wear[: n_worn - 22_500].mean() < 0.01
@@ -168,7 +168,7 @@ def test_gt3x_goes_the_way_of_the_others_its_gaps_cut_and_told(
     assert data.columns == [{}, {}]
     shown = run("data", "convert", tmp_path / "day.gt3x", tmp_path / "mine")
     assert "repaired: 1 gaps cut" in shown.stderr
-    times = pd.read_csv(next((tmp_path / "mine").glob("0001*")))["time"]  # the device's clock
+    times = pd.read_csv(tmp_path / "mine" / "0001_day.csv")["time"]  # the device's clock
     assert times[:2].to_list() == [170, 170.033333]
     for mine, own in zip(
         read_recordings_folder(tmp_path / "mine")[1], data.recordings, strict=True

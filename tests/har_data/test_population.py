@@ -151,7 +151,7 @@ def test_a_recordings_folder_says_whose_its_files_are(toy_model: Path, tmp_path:
     write_recordings_folder(card, recordings, tmp_path / "mine", "npz")
     report = label_population(toy_model, str(tmp_path / "mine"), tmp_path / "out", workers=1)
     assert report.n_labelled == 4
-    (written,) = (tmp_path / "out").glob("0001_*.parquet")
+    written = tmp_path / "out" / "0001_person_2_monday.parquet"
     table = pd.read_parquet(written)
     assert ({*table.subject}, {*table.session}) == ({"person 2"}, {"monday"})
     events = Labeler.open(toy_model, learn="off").push(RECORDINGS[1].signal.T)
