@@ -61,8 +61,7 @@ def read_quickly(
     wanted = [names[place] for place in columns]
     try:
         table = pyarrow.csv.read_csv(
-            # In whole numbers Arrow takes 0x10 for 16.
-            _Plain(stream, [b"0x", b"0X"] if WHOLE in columns.values() else []),
+            _Plain(stream, hexadecimal=WHOLE in columns.values()),
             pyarrow.csv.ReadOptions(use_threads=False, column_names=names),
             pyarrow.csv.ParseOptions(delimiter=separator, quote_char=False),
             pyarrow.csv.ConvertOptions(
@@ -99,10 +98,13 @@ def _run_by_run(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 class _Plain(io.RawIOBase):
-    """A stream that fails where something unusual comes by."""
+    """A stream that fails where something unusual comes by.
 
-    def __init__(self, stream: IO[bytes], unusual: Sequence[bytes]) -> None:
-        self._stream, self._unusual, self._last = stream, [b'"', *unusual], b""
+    In whole numbers Arrow takes 0x10 for 16: such a one is unusual too where `hexadecimal` says so.
+    """
+
+    def __init__(self, stream: IO[bytes], hexadecimal: bool) -> None:
+        self._stream, self._hexadecimal, self._last = stream, hexadecimal, b""
 
     def readable(self) -> bool:
         """Tell that it is read from."""
@@ -111,8 +113,13 @@ class _Plain(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes."""
         block = self._stream.read(size)
-        edge, self._last = self._last + block[:1], block[-1:]
-        if not block.isascii() or any(mark in block or mark in edge for mark in self._unusual):
+        unusual = not block.isascii() or b'"' in block
+        if self._hexadecimal:
+            # Two letters are found at a fiftieth of the speed of one.
+            around = self._last + block if b"x" in block or b"X" in block else b""
+            unusual |= b"0x" in around or b"0X" in around
+            self._last = block[-1:]
+        if unusual:
             raise ValueError("something unusual")
         return block
 

@@ -80,8 +80,8 @@ def train(
     clusters, and among equals that of the lowest `criterion` less the `agreement` of its labels
     with those of all others, stopped or not. At the end all `vote` on the label of each window,
     and the one that was kept trains for another quarter of the epochs with these labels, unless
-    the vote leaves a cluster empty that it does not. So 8 restarts cost as much as 5.75 whole
-    trainings.
+    the vote leaves a cluster next to nothing that has windows in it. So 8 restarts cost as much as
+    5.75 whole trainings.
 
     Where `torch.distributed` has brought several processes together, as under torchrun, each
     encodes its part of every batch, and all come to what one would, but for rounding.

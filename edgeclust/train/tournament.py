@@ -21,6 +21,10 @@ VOTED = 0.25
 """Epochs in which the best restart then follows the vote of all, as a share of those before."""
 
 
+LEAST = 0.1
+"""Of the windows that its prior promises it, what a cluster must have of a vote to outlast it."""
+
+
 class Turn(NamedTuple):
     """One epoch of one restart.
 
@@ -144,14 +148,15 @@ class Tournament:
         return [self.trainings[restart] for restart in order]
 
     def _take_vote(self) -> NDArray[np.intp] | None:
-        """Return the labels that all vote for, unless they leave a cluster empty that need not."""
+        """Return the labels that all vote for, unless clusters that live would die of them."""
         if not self.n_voted:
             return None
         begun = self._begun
         posteriors = [training.posterior() for training in begun]
         labels = agreed(vote(posteriors, begun.index(self.kept), self.kept.groups))
-        n_clusters = self.kept.clusters.n_clusters
-        return labels if len(np.unique(labels)) >= n_clusters - self.kept.n_empty else None
+        promised = len(labels) * np.exp(self.kept.clusters.log_prior)
+        n_dying = np.count_nonzero(np.bincount(labels, minlength=len(promised)) < LEAST * promised)
+        return labels if n_dying <= self.kept.n_empty else None
 
 
 def _plan_rounds(n_restarts: int, n_epochs: int) -> Iterator[tuple[int, int, int]]:

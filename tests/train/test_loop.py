@@ -120,6 +120,10 @@ def test_the_best_restart_follows_the_vote_of_all(
     monkeypatch.setattr("edgeclust.train.tournament.vote", lambda *asked: voted % 2)
     assert not train(toy_dataset, config).reports[-1].voted
     assert not train(toy_dataset, replace(config, restarts=1)).reports[-1].voted
+    # Nor is one that leaves a cluster a few windows, of which it would die.
+    few = np.where(np.arange(len(toy_dataset)) < len(toy_dataset) // 31, 2, voted % 2)
+    monkeypatch.setattr("edgeclust.train.tournament.vote", lambda *asked: few)
+    assert not train(toy_dataset, config).reports[-1].voted
 
 
 def test_the_restart_is_kept_whose_labels_the_others_find_again(
