@@ -35,7 +35,7 @@ MOST_WEIGHT = 4
 EVERY = 4
 """Admissions from one update of the centroids to the next."""
 
-RATE = 0.3
+RATE = 0.4
 """Part of the way to where the places say it is that a centroid goes in one update."""
 
 _MOST_VISITS = 2**32 - 1
@@ -84,7 +84,7 @@ class CentroidLearner:
     >>> for value in [0, 9] * 100:
     ...     embedding = np.float32([value])
     ...     learner.update(embedding)
-    >>> learner.clusters.centroids.ravel().round(1).tolist()
+    >>> learner.clusters.centroids.ravel().astype(float).round(1).tolist()
     [0.0, 9.6]
     """
 

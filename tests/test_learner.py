@@ -42,8 +42,8 @@ def test_four_visits_to_places_that_count_move_a_centroid_once() -> None:
     learn(learner, np.repeat(np.array([[1, 0], [10, 1]], np.float32), [7, 1], axis=0))
     np.testing.assert_array_equal(learner.clusters.centroids, CLUSTERS.centroids)
     learner.update(np.array([10, 1], np.float32))
-    # .3 of the way; 4 and 2 visits against the 3 that the exported place counts for.
-    expected = np.array([[0.3 * 4 / 7, 0], [10, 0.3 * 2 / 5], [0, 10]])
+    # .4 of the way; 4 and 2 visits against the 3 that the exported place counts for.
+    expected = np.array([[0.4 * 4 / 7, 0], [10, 0.4 * 2 / 5], [0, 10]])
     np.testing.assert_allclose(learner.clusters.centroids, expected, atol=1e-6)
 
 
