@@ -1,6 +1,6 @@
 r"""How many labelled examples it takes to name the clusters, on people the training never saw.
 
-    .venv/bin/python benchmarks/naming.py recordings/hapt --out results/device --splits 0 1
+    .venv/bin/python benchmarks/naming.py recordings/hapt --out results/device
 
 For each split of the subjects (as in benchmarks/device_learning.py, whose trainings in the same
 folder are used where they are there) a model learns from two thirds of them, without labels. Each
