@@ -160,7 +160,8 @@ def train(
     hold_out: Annotated[
         str,
         typer.Option(
-            help="Subjects to keep out of the training, as in 9,10; sessions where there is one."
+            help="Subjects to keep out of the training, as in 9,10, or a share of them, as 0.25, "
+            "drawn by the seed; sessions where there is one subject."
         ),
     ] = "",
     prior: Annotated[
@@ -221,6 +222,7 @@ def train(
     from edgeclust.train import Run, TrainConfig
     from edgeclust.train.imbalance import make_imbalanced
     from edgeclust.train.ranks import joined, n_ranks, rank
+    from edgeclust.train.settings import name_held_out
     from edgeclust.train.trainer import pick_device
 
     dataset = open_dataset(
@@ -235,7 +237,7 @@ def train(
         labels=labels,
         max_missing=max_missing,
     )
-    held_out = tuple(parse_list(hold_out))
+    held_out = name_held_out(dataset, parse_list(hold_out), seed)
     training, _ = dataset.hold_out(held_out)
     if n_clusters is None and len(dataset.card.classes) < 2:
         raise ConfigError(f"{data!r} names no two classes, so say how many: --n-clusters K")

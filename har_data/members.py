@@ -1,5 +1,6 @@
 """The files of a data set as it was published: in a folder, in its archive, or in one within it."""
 
+import io
 import re
 import shutil
 import tarfile
@@ -254,9 +255,21 @@ def _in_zip(file: IO[bytes], where: str, marker: str, opened: ExitStack) -> Memb
 
 def _in_tar(file: IO[bytes], where: str, marker: str, opened: ExitStack) -> Members | None:
     """Look into a tar, packed or not."""
+    most = max(MOST_RATIO * file.seek(0, io.SEEK_END), 1 << 20)
+    file.seek(0)
     archive = opened.enter_context(tarfile.open(fileobj=file))  # noqa: SIM115
-    infos = {info.name: info for info in archive.getmembers() if info.isfile()}
-    _check_safe(where, list(infos), sum(info.size for info in infos.values()))
+    infos: dict[str, tarfile.TarInfo] = {}
+    n_bytes = 0
+    for info in archive:  # what it says of a file comes before the file is unpacked
+        n_bytes += info.size
+        if n_bytes > most:
+            raise DataError(
+                f"{where}: unpacks to {n_bytes:,} bytes and more up to {info.name}, over "
+                f"{MOST_RATIO} times its own size, which no recording does: refused"
+            )
+        if info.isfile():
+            infos[info.name] = info
+    _check_safe(where, list(infos), n_bytes)
     names = _kept(list(infos))
 
     def open_file(name: str) -> IO[bytes]:

@@ -65,7 +65,9 @@ def read_columns(
         places = {columns.index(c): kind for kind, names in kinds.items() for c in names}
         quick = None if end else read_quickly(stream, places, len(columns))
     if quick and not any(column.null_count for column in quick[len(wanted) - len(stamps) :]):
-        table = pd.DataFrame(to_numbers(quick[: len(numbers)]), columns=list(numbers))
+        table = pd.DataFrame(index=range(len(quick[0])))
+        if numbers:
+            table = pd.DataFrame(to_numbers(quick[: len(numbers)]), columns=list(numbers))
         others = zip(wanted, quick, strict=True)
         return table.assign(**{c: q.to_pandas() for c, q in [*others][len(numbers) :]})
     with _open(members, name) as stream:

@@ -147,7 +147,8 @@ def _from_numbers(numbers: NDArray[Any], parts: int, place: Place) -> NDArray[np
 
 def _from_texts(texts: "pd.Series[str]", kind: str | None, place: Place) -> "pd.Series[Any]":
     """Return dates in UTC; where a text is empty, none."""
-    dates = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
+    points = texts.str.replace(",", ".", regex=False)  # ISO 8601 has both before parts of a second
+    dates = pd.to_datetime(points, format="ISO8601", errors="coerce", utc=True)
     expected = "a date with time is expected, as in 2025-10-26T02:59:59.040+02:00"
     expected += "" if kind == ISO else ", or seconds throughout"
     _refuse_first(dates.isna() & texts.notna(), texts, expected, place)

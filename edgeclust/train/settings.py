@@ -1,5 +1,7 @@
 """Who is trained on and who is scored: the settings that a published number belongs to."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,8 +114,7 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
     if setting == "per-subject":
         alone = [dataset.select_subjects([subject]) for subject in subjects]
         return [Part(subject, part, part) for subject, part in zip(subjects, alone, strict=True)]
-    over, names = dataset.units()
-    units = sort_names(names[i] for i in np.unique(dataset.recording_indices).tolist())
+    over, units = dataset.units()[0], _units(dataset)
     if len(units) < 2:
         raise ConfigError(
             f"{name!r} has one subject, {setting} needs two, or two recordings of one: "
@@ -125,8 +126,7 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
     elif setting == "k-fold":
         folds = _deal(units, min(N_FOLDS, len(units)), rng)
     else:
-        drawn = rng.permutation(len(units))[: -(-len(units) // 3)]
-        folds = [[units[i] for i in sorted(drawn)]]
+        folds = [_draw(units, 1 / 3, rng)]
     parts = []
     for fold in folds:
         train = dataset.select_units([unit for unit in units if unit not in fold])
@@ -134,6 +134,45 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
         check_disjoint(train, test)
         parts.append(Part(",".join(fold), train, test, over=over))
     return parts
+
+
+def name_held_out(dataset: Dataset, asked: Sequence[str], seed: int) -> tuple[str, ...]:
+    """Return the names of those to hold out, drawn where a share of them is asked for.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All of the data.
+    asked : sequence of str
+        Names of subjects, or of other `WindowedDataset.units`; or a share alone, as ``0.25``,
+        unless one is called so: that many are drawn, rounded up, and one is left at least.
+    seed : int
+        Draws them; for a third they are those of the setting ``hold-out``.
+
+    Raises
+    ------
+    ConfigError
+        If the share is not between 0 and 1, or there is one recording alone.
+
+    Examples
+    --------
+    >>> from edgeclust.har_data import open_dataset
+    >>> from edgeclust.train.settings import name_held_out
+    >>> watch = open_dataset("watch")
+    >>> name_held_out(watch, ["0.2"], seed=0), name_held_out(watch, ["9", "10"], seed=0)
+    (('3', '7'), ('9', '10'))
+    """
+    if len(asked) != 1 or not isinstance(dataset, WindowedDataset):
+        return tuple(asked)
+    units = _units(dataset)
+    if asked[0] in units or not re.fullmatch(r"\d*\.\d+", asked[0]):
+        return tuple(asked)
+    share = float(asked[0])
+    if not 0 < share < 1:
+        raise ConfigError(f"the share to hold out should be between 0 and 1, got {asked[0]}")
+    if len(units) < 2:
+        raise ConfigError(f"{dataset.card.name!r} has one recording: nothing can be held out of it")
+    return tuple(_draw(units, share, np.random.default_rng(seed)))
 
 
 def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
@@ -175,6 +214,18 @@ def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, An
         else:
             pooled[key] = float(np.average(values, weights=weights))
     return pooled
+
+
+def _units(dataset: WindowedDataset) -> list[str]:
+    """Return the names of what splits keep whole, of those that have windows."""
+    _, names = dataset.units()
+    return sort_names(names[i] for i in np.unique(dataset.recording_indices).tolist())
+
+
+def _draw(units: list[str], share: float, rng: np.random.Generator) -> list[str]:
+    """Draw a share of units, rounded up, in the order of the units; one is left at least."""
+    n_drawn = min(math.ceil(share * len(units) - 1e-9), len(units) - 1)
+    return [units[i] for i in sorted(rng.permutation(len(units))[:n_drawn])]
 
 
 def _deal(units: list[str], n_folds: int, rng: np.random.Generator) -> list[list[str]]:

@@ -97,6 +97,12 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
         refuse(tmp_path)
 
 
+def test_a_packed_tar_that_is_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "toy.tar.gz").write_bytes(packed(FILES | {"Set/zeros": "0" * (1 << 23)}))
+    with pytest.raises(DataError, match=r"toy.tar.gz: unpacks to 8,388,\d+ bytes .*: refused"):
+        refuse(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["toy.zip", "toy.tar.gz"])
 def test_a_cut_archive_is_said_to_be_so(name: str, tmp_path: Path) -> None:
     content = zipped(FILES) if name.endswith("zip") else packed(FILES)

@@ -568,6 +568,20 @@ def test_capture24_takes_classes_from_the_dictionary(
     assert not caplog.messages
 
 
+def test_capture24_reads_a_dictionary_in_which_nothing_is_quoted(tmp_path: Path) -> None:
+    files = capture24_files()
+    name = "capture24/annotation-label-dictionary.csv"
+    text = files[name]
+    assert isinstance(text, str)
+    files[name] = text.replace('"home;tidying, with help;MET 3.0"', "home;tidying;MET 3.0")
+    table = "time,x,y,z,annotation\n2014-05-07 13:29:50.00,0,0,1,home;tidying;MET 3.0\n"
+    table += "2014-05-07 13:29:50.01,0,0,1,home;tidying;MET 3.0\n"
+    for person in ("P001", "P151"):
+        files[f"capture24/{person}.csv.gz"] = gzip.compress(table.encode())
+    _, recordings = read("capture-24", unpacked(files, tmp_path))
+    assert labels_of(recordings[0]) == [6, 6]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

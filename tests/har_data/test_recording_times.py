@@ -42,6 +42,7 @@ EPOCH = 1_700_000_000
         ("ns", (EPOCH * 10**9 + STEPS * 40_000_000).tolist()),
         ("ns", (2**63 + STEPS.astype(np.uint64) * np.uint64(40_000_000)).tolist()),
         ("iso8601", [f"2025-10-26 00:00:{n // 25:02}.{n % 25 * 40:03}" for n in STEPS]),
+        ("iso8601", [f"2025-10-26T00:00:{n // 25:02},{n % 25 * 40:03}Z" for n in STEPS]),
         (None, [f"2025-10-26T00:00:{n // 25:02}.{n % 25 * 40:03}Z" for n in STEPS]),
     ],
 )

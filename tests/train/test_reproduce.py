@@ -102,7 +102,7 @@ def test_a_row_says_everything_about_its_run(finished: Finished) -> None:
         "batch_size": "32",
         "restarts": "2",
         "n_restarts": "2",
-        "last_epoch": "3",
+        "last_epoch": "2",
         "error": "",
     }.items():
         assert first[name] == value, name

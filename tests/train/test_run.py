@@ -25,7 +25,7 @@ SCORES = [
     "kl_star",
 ]
 
-QUICK = TrainConfig(n_clusters=3, epochs=2, batch_size=32, restarts=2)
+QUICK = TrainConfig(n_clusters=3, epochs=6, batch_size=32, restarts=2)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +91,11 @@ def test_metrics_have_a_line_for_each_epoch_that_each_restart_ran(run: Run) -> N
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     kept = run.summary()["restart"]
     assert [(line["restart"], line["epoch"]) for line in lines] == [
-        *((0, 1), (1, 1)),
-        *((kept, 2), (kept, 3)),  # the last with the voted labels
+        *((restart, epoch) for restart in (0, 1) for epoch in (1, 2, 3)),
+        *((kept, epoch) for epoch in range(4, 9)),  # the last two with the voted labels
     ]
-    assert [line.get("voted", False) for line in lines] == [False, False, False, True]
-    assert [line["restart"] for line in run.metrics()] == [run.summary()["restart"]] * 3
+    assert [line.get("voted", False) for line in lines] == 9 * [False] + 2 * [True]
+    assert [line["restart"] for line in run.metrics()] == [run.summary()["restart"]] * 8
 
 
 def test_the_summary_reports_the_last_epoch_of_the_kept_restart(run: Run) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from edgeclust import ArrayDataset, ConfigError, DataError, Recording, WindowedDataset
 from edgeclust.har_data import open_dataset
-from edgeclust.train.settings import SETTINGS, pool_scores, split
+from edgeclust.train.settings import SETTINGS, name_held_out, pool_scores, split
 
 from toy import TOY_CARD, TOY_IMAGE_CARD, toy_images, toy_recordings
 
@@ -31,6 +31,30 @@ def subjects_of(dataset: object) -> set[str]:
 def test_pooled_scores_what_it_trains_on(seven: WindowedDataset) -> None:
     (part,) = split(seven, "pooled")
     assert part.train is part.test is seven
+
+
+@pytest.mark.parametrize(("share", "n"), [("0.3", 3), (".5", 4), ("0.01", 1), ("0.99", 6)])
+def test_a_share_of_the_subjects_is_drawn_by_the_seed(
+    seven: WindowedDataset, share: str, n: int
+) -> None:
+    drawn = name_held_out(seven, [share], seed=3)
+    assert len(drawn) == n
+    assert drawn == name_held_out(seven, [share], seed=3)
+    assert len({name_held_out(seven, ["0.3"], seed) for seed in range(20)}) > 10
+    rest, apart = seven.hold_out(drawn)
+    assert apart is not None
+    assert subjects_of(apart) == {*drawn} == {*"1234567"} - subjects_of(rest)
+
+
+def test_names_are_held_out_as_they_are(seven: WindowedDataset) -> None:
+    assert name_held_out(seven, ["3", "5"], seed=0) == ("3", "5")
+    (part,) = split(seven, "hold-out", seed=4)
+    assert ",".join(name_held_out(seven, [f"{1 / 3}"], seed=4)) == part.name
+    called_so = [replace(r, subject=f".{r.subject}") for r in seven.recordings]
+    assert name_held_out(seven.with_recordings(called_so), [".5"], seed=0) == (".5",)
+    one = seven.select_recordings([0])
+    with pytest.raises(ConfigError, match="has one recording: nothing can be held out"):
+        name_held_out(one, ["0.5"], seed=0)
 
 
 def test_per_subject_trains_a_model_for_each(seven: WindowedDataset) -> None:

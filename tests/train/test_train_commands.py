@@ -361,6 +361,7 @@ def test_watch_written_as_a_folder_is_the_same_data(tmp_path: Path, kind: str) -
         (["--sigma", "1e-320"], "sigma should be above 0, from 1e-12"),
         (["--window", "5000"], "no recording of 'toy' holds a whole window of 5000 samples"),
         (["--hold-out", "7"], "no subject 7 in 'toy'; there are 1, 2, 3"),
+        (["--hold-out", "1.5"], "the share to hold out should be between 0 and 1, got 1.5"),
         (["--hold-out", "1,2,3"], "held out are all subjects of 'toy': leave at least one"),
         (["--n-clusters", "many"], "'--n-clusters': Input should be a valid integer"),
     ],
