@@ -114,7 +114,7 @@ def split(dataset: Dataset, setting: str, seed: int = 0) -> list[Part]:
     if setting == "per-subject":
         alone = [dataset.select_subjects([subject]) for subject in subjects]
         return [Part(subject, part, part) for subject, part in zip(subjects, alone, strict=True)]
-    over, units = dataset.units()[0], _units(dataset)
+    over, units = _units(dataset)
     if len(units) < 2:
         raise ConfigError(
             f"{name!r} has one subject, {setting} needs two, or two recordings of one: "
@@ -164,7 +164,7 @@ def name_held_out(dataset: Dataset, asked: Sequence[str], seed: int) -> tuple[st
     """
     if len(asked) != 1 or not isinstance(dataset, WindowedDataset):
         return tuple(asked)
-    units = _units(dataset)
+    _, units = _units(dataset)
     if asked[0] in units or not re.fullmatch(r"\d*\.\d+", asked[0]):
         return tuple(asked)
     share = float(asked[0])
@@ -216,10 +216,10 @@ def pool_scores(scores: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, An
     return pooled
 
 
-def _units(dataset: WindowedDataset) -> list[str]:
-    """Return the names of what splits keep whole, of those that have windows."""
-    _, names = dataset.units()
-    return sort_names(names[i] for i in np.unique(dataset.recording_indices).tolist())
+def _units(dataset: WindowedDataset) -> tuple[str, list[str]]:
+    """Return what splits keep whole, and the names of those that have windows."""
+    over, names = dataset.units()
+    return over, sort_names(names[i] for i in np.unique(dataset.recording_indices).tolist())
 
 
 def _draw(units: list[str], share: float, rng: np.random.Generator) -> list[str]:

@@ -20,7 +20,6 @@ ROUNDS = (0.5, 0.75)
 VOTED = 0.25
 """Epochs in which the best restart then follows the vote of all, as a share of those before."""
 
-
 LEAST = 0.1
 """Of the windows that its prior promises it, what a cluster must have of a vote to outlast it."""
 
