@@ -262,7 +262,7 @@ class WindowedDataset:
         -------
         windows : float32 array of shape (n, n_channels, window)
         """
-        return self._rows.gather(self.recording_indices[indices], self.starts[indices])
+        return self._rows.gather(self.recording_indices.take(indices), self.starts.take(indices))
 
     @cached_property
     def _rows(self) -> WindowRows:

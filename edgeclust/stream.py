@@ -192,6 +192,8 @@ class WindowStream:
                 StreamResampler(1, *rates, interpolate=True),
             )
         self._samples = WindowCutter(len(self._channels), self._window, self._stride)
+        self._n_cut = 0  # samples of the segment, at the model's rate
+        self._last_bad = -1  # index among these of the last that is missing or infinite
         # Time stamps are cut alike; float32 could not tell samples apart after a few days.
         self._stamps = WindowCutter(1, self._window, self._stride, dtype=np.float64)
 
@@ -239,10 +241,16 @@ class WindowStream:
         self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64] | None
     ) -> Iterator[StreamWindow]:
         """Cut samples that have the model's rate; None for stamps that only count them."""
-        windows = self._samples.push(_as_float32(samples))
+        samples = _as_float32(samples)
+        windows = self._samples.push(samples)
+        if not all_finite(samples):
+            self._last_bad = self._n_cut + int(
+                np.flatnonzero(~np.isfinite(samples).all(axis=1))[-1]
+            )
+        self._n_cut += len(samples)
         own = [stamp for _, (stamp,) in self._stamps.push(stamps)] if stamps is not None else None
         for index, (start, window) in enumerate(windows):
-            fault = None if all_finite(window) else MISSING
+            fault = None if start > self._last_bad or all_finite(window) else MISSING
             if own is None:
                 t = (self._first + start) / self._model_hz
             else:

@@ -40,14 +40,14 @@ class WindowRows:
         self._window = window
         self._signals = [_with_rows(signal) for signal in signals]
         addresses = np.array([s.__array_interface__["data"][0] for s in self._signals])
-        self._steps = np.array([s.strides[0] // 4 for s in self._signals])
-        n_channels, lengths = len(self._signals[0]), np.array([s.shape[1] for s in self._signals])
-        self._last_starts = lengths - window
+        steps = np.array([s.strides[0] // 4 for s in self._signals])
+        self._last_starts = np.array([s.shape[1] - window for s in self._signals])
         used = self._last_starts >= 0
         first = int(addresses[used].min())
-        self._offsets = (addresses - first) // 4
-        self._channels = np.arange(n_channels)
-        last = (self._offsets + self._steps * (n_channels - 1) + lengths)[used].max() - window
+        # Where each channel of each signal begins, in samples from the first.
+        channels = np.arange(len(self._signals[0]))
+        self._places = ((addresses - first) // 4)[:, None] + steps[:, None] * channels
+        last = (self._places[:, -1] + self._last_starts)[used].max()
         self._rows = (
             np.asarray(_Memory(first, int(last) + 1, window)) if window <= LONGEST else None
         )
@@ -75,13 +75,13 @@ class WindowRows:
         IndexError
             If a window does not lie within its signal.
         """
-        if ((starts < 0) | (starts > self._last_starts[sources])).any():
+        if (starts < 0).any() or (starts > self._last_starts.take(sources)).any():
             raise IndexError("a window lies beyond its signal")
-        shape = len(starts), len(self._channels), self._window
+        shape = len(starts), self._places.shape[1], self._window
         if self._rows is not None:
-            firsts = (self._offsets[sources] + starts)[:, None]
-            rows = self._rows[firsts + self._steps[sources][:, None] * self._channels]
-            found: NDArray[np.float32] = rows.view(np.float32).reshape(shape)
+            places = self._places.take(sources, axis=0)
+            places += starts[:, None]
+            found: NDArray[np.float32] = self._rows[places].view(np.float32).reshape(shape)
             return found
         windows = np.empty(shape, np.float32)
         for row, (source, start) in enumerate(zip(sources.tolist(), starts.tolist(), strict=True)):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 from edgeclust.errors import ConfigError
@@ -95,10 +96,13 @@ class WindowCutter:
         windows : list of (start, float32 array of shape (n_channels, window))
             Index in the stream of each window's first sample, and the window: a copy, contiguous.
         """
-        windows = []
+        windows: list[tuple[int, NDArray[Any]]] = []
         start, n_samples = 0, len(samples)
         while start < n_samples:
             kept = self._n_kept
+            own = start - kept  # where the next window begins in these samples, if in these
+            if own >= 0 and n_samples - own >= self.window + self.stride:
+                return windows + self._cut_at_once(samples[own:])
             if kept < 0:
                 step = min(-kept, n_samples - start)
             else:
@@ -113,3 +117,15 @@ class WindowCutter:
                 if self._n_kept > 0:
                     self._kept[:, : self._n_kept] = self._kept[:, self.stride :]
         return windows
+
+    def _cut_at_once(self, samples: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
+        """Cut samples the first of which begins the next window, and keep what is left."""
+        starts = window_starts(len(samples), self.window, self.stride)
+        cut = sliding_window_view(samples, self.window, axis=0)[:: self.stride]
+        windows = zip((self._next + starts).tolist(), np.ascontiguousarray(cut), strict=True)
+        first = len(starts) * self.stride
+        self._next += first
+        self._n_kept = len(samples) - first
+        if self._n_kept > 0:
+            self._kept[:, : self._n_kept] = samples[first:].T
+        return [*windows]

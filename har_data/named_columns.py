@@ -67,7 +67,8 @@ def read_columns(
     if quick and not any(column.null_count for column in quick[len(wanted) - len(stamps) :]):
         table = pd.DataFrame(index=range(len(quick[0])))
         if numbers:
-            table = pd.DataFrame(to_numbers(quick[: len(numbers)]), columns=list(numbers))
+            found = to_numbers(quick[: len(numbers)])
+            table = pd.DataFrame(found, columns=list(numbers), copy=False)
         others = zip(wanted, quick, strict=True)
         return table.assign(**{c: q.to_pandas() for c, q in [*others][len(numbers) :]})
     with _open(members, name) as stream:

@@ -1,6 +1,7 @@
 """Text tables with nothing unusual in them, read quickly; readers look closer at all others."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
@@ -62,7 +63,7 @@ def read_quickly(
     try:
         table = pyarrow.csv.read_csv(
             _Plain(stream, hexadecimal=WHOLE in columns.values()),
-            pyarrow.csv.ReadOptions(use_threads=False, column_names=names),
+            pyarrow.csv.ReadOptions(column_names=names),
             pyarrow.csv.ParseOptions(delimiter=separator, quote_char=False),
             pyarrow.csv.ConvertOptions(
                 column_types={
@@ -77,15 +78,19 @@ def read_quickly(
         )
     except ValueError:  # those of Arrow are such
         return None
-    # Arrow takes nan(1) and the like for numbers too.
-    if not len(table) or any(
-        pc.any(pc.is_nan(column)).as_py() for column in table.columns if column.type == NUMBER
-    ):
+    numbers = [column for column in table.columns if column.type == NUMBER]
+    if not len(table) or any(map(_has_nan, numbers)):
         return None
     return [
         _run_by_run(table[names[place]]) if kind == NAME else table[names[place]]
         for place, kind in columns.items()
     ]
+
+
+def _has_nan(numbers: pa.ChunkedArray) -> bool:
+    """Tell whether Arrow took nan(1) or the like for a number; missing ones are none."""
+    total = pc.sum(numbers).as_py()  # quicker than to look at each; infinities may add up to NaN
+    return total is not None and math.isnan(total) and pc.any(pc.is_nan(numbers)).as_py()
 
 
 def _run_by_run(texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -124,23 +129,26 @@ class _Plain(io.RawIOBase):
         return block
 
 
-def to_numbers(columns: list[pa.ChunkedArray]) -> NDArray[np.float64]:
+def to_numbers(columns: list[pa.ChunkedArray], dtype: Any = np.float64) -> NDArray[Any]:
     """Return columns of numbers side by side, the numbers of each in a row in memory.
 
     Parameters
     ----------
     columns : list of ChunkedArray
         Of one length.
+    dtype : dtype of floats
+        Of what is returned.
 
     Returns
     -------
-    numbers : float64 array of shape (n_lines, n_columns)
-        NaN where one is missing.
+    numbers : array of shape (n_lines, n_columns)
+        NaN where one is missing, infinity where one is beyond the dtype.
     """
-    numbers = np.empty((len(columns), len(columns[0])))
-    for row, column in zip(numbers, columns, strict=True):
-        start = 0
-        for chunk in column.chunks:  # all at once they would be copied twice
-            row[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-            start += len(chunk)
+    numbers = np.empty((len(columns), len(columns[0])), dtype)
+    with np.errstate(over="ignore"):
+        for row, column in zip(numbers, columns, strict=True):
+            start = 0
+            for chunk in column.chunks:  # all at once they would be copied twice
+                row[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+                start += len(chunk)
     return numbers.T

@@ -108,7 +108,7 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
     Returns
     -------
     table : DataFrame
-        float64 or whole numbers for the channels, NaN where a cell is empty; ``time`` as numbers
+        Numbers for the channels, float32 or finer, NaN where a cell is empty; ``time`` as numbers
         or as it stands, ``label`` as it stands, NaN where empty.
     text : CsvText
         Says on which line a sample stands.
@@ -157,7 +157,8 @@ def _read_at_once(text: CsvText, channels: Sequence[str]) -> "pd.DataFrame | Non
         found = read_quickly(stream, places, len(text.columns))
     if found is None:
         return None
-    table = pd.DataFrame(to_numbers(found[: len(channels)]), columns=list(channels))
+    numbers = to_numbers(found[: len(channels)], np.float32)
+    table = pd.DataFrame(numbers, columns=list(channels), copy=False)
     for name, column in zip(names[len(channels) :], found[len(channels) :], strict=True):
         table[name] = column.to_pandas()
     return table

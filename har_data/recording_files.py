@@ -15,6 +15,7 @@ from edgeclust.card import Card
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import MOST_RATIO
+from edgeclust.har_data.quick_csv import to_numbers
 from edgeclust.har_data.recording_csv import EMPTY, read_csv
 from edgeclust.har_data.time_columns import Place, to_seconds
 from edgeclust.samples import read_header
@@ -104,7 +105,11 @@ def _read_csv(path: Path, card: Card, time_kind: str | None, extras: tuple[str, 
     """Read a CSV."""
     table, text = read_csv(path, card.channel_names)
     table = table.drop(columns={*EXTRAS} - {*extras}, errors="ignore")
-    return _from_table(table, card, time_kind, text.place)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, and left out as such
+        samples = np.empty((len(card.channels), len(table)), np.float32)
+        for row, name in zip(samples, card.channel_names, strict=True):
+            row[:] = table[name]
+    return _content(samples.T, table, card, time_kind, text.place)
 
 
 def _write_csv(
@@ -123,13 +128,16 @@ def _read_parquet(
         with pyarrow.parquet.ParquetFile(path) as file:
             columns = read_header(file.schema_arrow.names, channels, str(path))
             wanted = [*channels, *(name for name in extras if name in columns)]
-            table = file.read(columns=wanted, use_threads=False).to_pandas()
+            table = file.read(columns=wanted, use_threads=False)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: is no Parquet file, or is damaged or cut: {error}") from error
     for name in channels:
-        if table[name].dtype.kind not in "iuf":
-            raise DataError(f"{path}: column {name} holds {table[name].dtype}, not numbers")
-    return _from_table(table, card, time_kind, _sample_of(path))
+        kind = table[name].type
+        if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
+            raise DataError(f"{path}: column {name} holds {kind}, not numbers")
+    samples = to_numbers([table[name] for name in channels], np.float32)
+    others = table.select(wanted[len(channels) :]).to_pandas()
+    return _content(samples, others, card, time_kind, _sample_of(path))
 
 
 def _write_parquet(
@@ -211,18 +219,20 @@ FORMATS = {
 """By what the name of a file ends in."""
 
 
-def _from_table(table: pd.DataFrame, card: Card, time_kind: str | None, place: Place) -> Content:
-    """Take a table apart, the channels of which hold numbers."""
-    with np.errstate(over="ignore"):  # beyond float32 is infinity, and left out as such
-        samples = np.empty((len(card.channels), len(table)), np.float32)
-        for row, name in zip(samples, card.channel_names, strict=True):
-            row[:] = table[name]
+def _content(
+    samples: NDArray[np.float32],
+    others: pd.DataFrame,
+    card: Card,
+    time_kind: str | None,
+    place: Place,
+) -> Content:
+    """Put samples together with what the columns ``time`` and ``label`` say, if they are there."""
     times = labels = None
-    if "time" in table and len(table):
-        times = to_seconds(table["time"], time_kind, place)
-    if "label" in table:
-        labels = _indices(table["label"], card, place)
-    return Content(samples.T, times, labels)
+    if "time" in others and len(samples):
+        times = to_seconds(others["time"], time_kind, place)
+    if "label" in others:
+        labels = _indices(others["label"], card, place)
+    return Content(samples, times, labels)
 
 
 def _indices(names: "pd.Series[Any]", card: Card, place: Place) -> NDArray[np.intp]:

@@ -152,7 +152,8 @@ def median_step_s(times: NDArray[np.float64]) -> float:
     0.5
     """
     steps = np.diff(times)
-    return float(np.median(steps[steps > 0])) if (steps > 0).any() else math.nan
+    ahead = steps[steps > 0]
+    return float(np.median(ahead)) if len(ahead) else math.nan
 
 
 def join_in_time(

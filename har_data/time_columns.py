@@ -141,8 +141,9 @@ def _from_numbers(numbers: NDArray[Any], parts: int, place: Place) -> NDArray[np
         raise DataError(f"{place(row)}: column time {held}, a time is expected")
     if numbers.dtype.kind == "u":
         numbers = numbers.astype(np.int64)  # or a step back would be a giant one forward
-    elapsed: NDArray[np.float64] = (numbers - numbers[:1]) / parts
-    return elapsed.astype(np.float64)
+    elapsed: NDArray[np.float64] = (numbers - numbers[:1]).astype(np.float64, copy=False)
+    elapsed /= parts
+    return elapsed
 
 
 def _from_texts(texts: "pd.Series[str]", kind: str | None, place: Place) -> "pd.Series[Any]":

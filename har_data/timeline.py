@@ -1,7 +1,7 @@
 """Samples with time stamps brought to a steady clock: repaired, cut at gaps, resampled."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -113,9 +113,7 @@ def to_steady_rate(
     Repairs(n_repeated=1, n_out_of_order=1, n_gaps=1, n_lonely=0)
     """
     cuts = np.flatnonzero(np.abs(np.diff(times)) > most_gap_s) + 1
-    usual_hz, mean_hz = shown_rates(times, most_gap_s)
-    in_bursts = is_near(mean_hz, rate_hz) and not is_near(usual_hz, rate_hz)
-    stretches, n_repeated, n_out_of_order, n_lonely = [], 0, 0, 0
+    stretches, clocks, n_repeated, n_out_of_order, n_lonely = [], [], 0, 0, 0
     for start, stop in pairwise([0, *cuts.tolist(), len(times)]):
         own, rows = times[start:stop], slice(start, stop)
         values, classes = samples[rows], labels[rows]
@@ -126,10 +124,15 @@ def to_steady_rate(
             n_repeated += stop - start - len(order)
             own, values, classes = own[order], values[order], classes[order]
         if len(own) > 1:
-            own_hz = rate_hz if in_bursts else 1 / float(np.median(np.diff(own)))
-            stretches.append(_resample(own, values, classes, own_hz, rate_hz))
+            stretches.append(Stretch(float(own[0]), values, classes))
+            clocks.append(own)
         else:
             n_lonely += len(own)
+    unsteady = [n for n, own in enumerate(clocks) if not is_steady(own, rate_hz)]
+    in_bursts = bool(unsteady) and _come_in_bursts(times, rate_hz, most_gap_s)
+    for n in unsteady:
+        own_hz = rate_hz if in_bursts else 1 / float(np.median(np.diff(clocks[n])))
+        stretches[n] = _resample(clocks[n], stretches[n], own_hz, rate_hz)
     return stretches, Repairs(n_repeated, n_out_of_order, len(cuts), n_lonely)
 
 
@@ -248,23 +251,23 @@ def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> N
     return resampled
 
 
+def _come_in_bursts(times: NDArray[np.float64], rate_hz: float, most_gap_s: float) -> bool:
+    """Tell whether samples come as packets, so that the mean step is right and the usual is not."""
+    usual_hz, mean_hz = shown_rates(times, most_gap_s)
+    return is_near(mean_hz, rate_hz) and not is_near(usual_hz, rate_hz)
+
+
 def _resample(
-    times: NDArray[np.float64],
-    samples: NDArray[np.float64],
-    labels: NDArray[np.integer[Any]],
-    own_hz: float,
-    rate_hz: float,
+    times: NDArray[np.float64], stretch: Stretch, own_hz: float, rate_hz: float
 ) -> Stretch:
     """Bring one stretch, its stamps rising and of about some rate, to another."""
-    if is_steady(times, rate_hz):
-        return Stretch(float(times[0]), samples, labels)
     # To a steady clock of about the sensor's own rate first, where that is higher.
     own_hz = rate_hz if own_hz < (1 + JITTER) * rate_hz else own_hz
     rate_ratio(own_hz, rate_hz)  # refused before there is a clock of so many samples
     clock = times[0] + np.arange(int((times[-1] - times[0]) * own_hz + 1e-6) + 1) / own_hz
-    steady = np.stack([np.interp(clock, times, column) for column in samples.T], axis=1)
+    steady = np.stack([np.interp(clock, times, column) for column in stretch.samples.T], axis=1)
     steady = change_rate(steady, own_hz, rate_hz)
     wanted = times[0] + np.arange(len(steady)) / rate_hz
     later = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
     nearest = later - (wanted - times[later - 1] < times[later] - wanted)
-    return Stretch(float(times[0]), steady, labels[nearest], resampled=True)
+    return replace(stretch, samples=steady, labels=stretch.labels[nearest], resampled=True)

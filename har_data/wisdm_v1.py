@@ -114,21 +114,21 @@ def _read_at_once(content: bytes, faults: Counter[str]) -> pd.DataFrame | None:
 
     None where a cell is other than that of a sound record, which the text as a whole then tells.
     """
-    text = io.BytesIO()
+    text: list[bytes] = []
     for block in _blocks(content):
         marks = np.frombuffer(block, np.uint8)
         ends, stops = marks == ord("\n"), marks == ord(";")
         both = np.count_nonzero(stops[:-1] & ends[1:])
         if both == np.count_nonzero(ends) == np.count_nonzero(stops) and b"\r" not in block:
-            text.write(marks - (ord(";") - ord(" ")) * stops.view(np.uint8))
+            text.append((marks - (ord(";") - ord(" ")) * stops.view(np.uint8)).tobytes())
         else:
-            text.writelines(run.replace(b";", b" ") for run in _whole_records(block, faults))
-    text.seek(0)
+            text += [run.replace(b";", b" ") for run in _whole_records(block, faults)]
     kinds = dict(enumerate((WHOLE, NAME, WHOLE, NUMBER, NUMBER, NUMBER)))
-    quick = read_quickly(text, kinds, len(kinds), missing=())
+    quick = read_quickly(io.BytesIO(b"".join(text)), kinds, len(kinds), missing=())
     if quick is None:
         return None
-    table = pd.DataFrame({c: q.to_pandas() for c, q in zip(COLUMNS, quick, strict=True)})
+    columns = {c: q.to_pandas() for c, q in zip(COLUMNS, quick, strict=True)}
+    table = pd.DataFrame(columns, copy=False)
     sound = (table[["user", "time"]].to_numpy() >= 0).all()
     sound &= np.isfinite(table[["x", "y", "z"]].to_numpy()).all()
     named = all(re.fullmatch(r"\w+", name) for name in table["activity"].cat.categories)

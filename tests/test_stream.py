@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgeclust import DataError
@@ -114,3 +116,20 @@ def test_large_values_are_no_missing_ones() -> None:
     samples[7] = np.inf
     (window,) = stream().push(samples)
     assert window.fault == "missing or infinite samples"
+
+
+@given(
+    bad=st.sets(st.integers(0, 79), max_size=5),
+    cuts=st.lists(st.integers(0, 80), max_size=6),
+    stride=st.integers(1, 12),
+)
+def test_windows_that_hold_a_bad_sample_and_no_others_have_a_fault(
+    bad: set[int], cuts: list[int], stride: int
+) -> None:
+    samples = np.ones((80, 2), np.float32)
+    samples[sorted(bad), 1] = np.nan
+    source = WindowStream(["ax", "ay"], 10.0, window=9, stride=stride)
+    chunks = np.split(samples, sorted(cuts))
+    for number, window in enumerate(w for chunk in chunks for w in source.push(chunk)):
+        held = bad & {*range(number * stride, number * stride + 9)}
+        assert (window.fault is not None) == bool(held)

@@ -247,7 +247,7 @@ def test_an_array_that_would_grow_beyond_measure_is_refused(
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("az", ["1", "x", "2", "3"], "a.parquet: column az holds str, not numbers"),
+        ("az", ["1", "x", "2", "3"], "a.parquet: column az holds large_string, not numbers"),
         ("label", ["walk", "", "fly", "run"], "a.parquet, sample 3: label 'fly' is not among"),
         ("time", ["2025-01-01T00:00:00Z", "soon", "", ""], "a.parquet, sample 2: column time .*so"),
     ],
