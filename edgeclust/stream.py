@@ -1,7 +1,7 @@
 """Cut a live stream into windows: any chunks, any rate, with gaps, holes and imperfect stamps."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,10 +155,10 @@ class WindowStream:
             raise DataError("t should be given with every call of push or with none")
         self._stamped = t is not None
         if t is None:
-            return [*self._count(samples)]
+            return self._count(samples)
         t = np.asarray(t, dtype=np.float64)
         going_on, *others = self._order.take(t)
-        windows = [*self._take(samples[going_on], t[going_on])]
+        windows = self._take(samples[going_on], t[going_on])
         for segment in others:
             windows += self.finish()
             windows += self._take(samples[segment], t[segment])
@@ -175,7 +175,7 @@ class WindowStream:
         windows: list[StreamWindow] = []
         if self._resample is not None:
             filtered, lines = self._resample
-            windows += self._cut(filtered.finish(), lines.finish())
+            windows = self._cut(filtered.finish(), lines.finish())
         self._restart()
         return windows
 
@@ -197,7 +197,7 @@ class WindowStream:
         # Time stamps are cut alike; float32 could not tell samples apart after a few days.
         self._stamps = WindowCutter(1, self._window, self._stride, dtype=np.float64)
 
-    def _count(self, samples: NDArray[np.float32]) -> Iterator[StreamWindow]:
+    def _count(self, samples: NDArray[np.float32]) -> list[StreamWindow]:
         """Take samples without stamps."""
         if self._rate_hz is None:
             self._rate_hz = self._model_hz if self._told_hz is None else self._told_hz
@@ -210,7 +210,7 @@ class WindowStream:
 
     def _take(
         self, samples: NDArray[np.float32], stamps: NDArray[np.float64]
-    ) -> Iterator[StreamWindow]:
+    ) -> list[StreamWindow]:
         """Take samples of the segment under way, each with its stamp."""
         if self._rate_hz is None:
             self._pending.append((samples, stamps))
@@ -218,14 +218,13 @@ class WindowStream:
             n_first = self._n_enough(stamps)
             if n_first is None:
                 self._pending = [(samples, stamps)]
-                return
+                return []
             self._rate_hz = find_rate(stamps[:n_first], self._told_hz, self._model_hz)
             self._restart()
         if self._resample is None:
-            yield from self._cut(samples, stamps[:, None])
-        else:
-            filtered, lines = self._resample
-            yield from self._cut(filtered.push(samples), lines.push(stamps[:, None]))
+            return self._cut(samples, stamps[:, None])
+        filtered, lines = self._resample
+        return self._cut(filtered.push(samples), lines.push(stamps[:, None]))
 
     def _n_enough(self, stamps: NDArray[np.float64]) -> int | None:
         """Return how many stamps tell the rate; None while there are too few."""
@@ -239,26 +238,32 @@ class WindowStream:
 
     def _cut(
         self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64] | None
-    ) -> Iterator[StreamWindow]:
+    ) -> list[StreamWindow]:
         """Cut samples that have the model's rate; None for stamps that only count them."""
         samples = _as_float32(samples)
-        windows = self._samples.push(samples)
         if not all_finite(samples):
-            self._last_bad = self._n_cut + int(
-                np.flatnonzero(~np.isfinite(samples).all(axis=1))[-1]
-            )
+            bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))
+            self._last_bad = self._n_cut + int(bad[-1])
         self._n_cut += len(samples)
-        own = [stamp for _, (stamp,) in self._stamps.push(stamps)] if stamps is not None else None
-        for index, (start, window) in enumerate(windows):
-            fault = None if start > self._last_bad or all_finite(window) else MISSING
-            if own is None:
-                t = (self._first + start) / self._model_hz
-            else:
-                t, last = own[index].item(0), own[index].item(-1)
-                if fault is None and self._stamped and not self._even(last - t):
-                    fault = UNEVEN
-            yield StreamWindow(t, window, self._starts, fault)
+        cut = self._samples.push(samples)
+        faults = [None if i > self._last_bad or all_finite(w) else MISSING for i, w in cut]
+        if stamps is None:
+            times = [(self._first + i) / self._model_hz for i, _ in cut]
+        else:
+            own = [stamps for _, stamps in self._stamps.push(stamps)]
+            times = [stamps.item(0) for stamps in own]
+            if self._stamped:
+                spans = [stamps.item(-1) - t for stamps, t in zip(own, times, strict=True)]
+                uneven = [None if self._even(span) else UNEVEN for span in spans]
+                faults = [a or b for a, b in zip(faults, uneven, strict=True)]
+        found = [
+            StreamWindow(t, window, False, fault)
+            for t, (_, window), fault in zip(times, cut, faults, strict=True)
+        ]
+        if found and self._starts:
+            found[0] = found[0]._replace(starts_segment=True)
             self._starts = False
+        return found
 
     def _even(self, span: float) -> bool:
         """Say whether the stamps of a window's first and last sample are so far apart."""
