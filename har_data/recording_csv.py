@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly, to_numbers
@@ -93,7 +94,9 @@ class CsvText:
         return f"{self.path}, line {line}"
 
 
-def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText]:
+def read_csv(
+    path: Path, channels: Sequence[str]
+) -> tuple[NDArray[np.float32], pd.DataFrame, CsvText]:
     """Read the channels of a recording, and ``time`` and ``label`` where they are there.
 
     Parameters
@@ -107,9 +110,10 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
 
     Returns
     -------
-    table : DataFrame
-        Numbers for the channels, float32 or finer, NaN where a cell is empty; ``time`` as numbers
-        or as it stands, ``label`` as it stands, NaN where empty.
+    samples : float32 array of shape (n_samples, n_channels)
+        NaN where a cell is empty, infinity beyond float32; those of a channel in a row in memory.
+    others : DataFrame
+        ``time`` as numbers or as it stands, ``label`` as it stands, NaN where empty.
     text : CsvText
         Says on which line a sample stands.
 
@@ -122,7 +126,7 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
     """
     text = CsvText.open(path, channels)
     if (quick := _read_at_once(text, channels)) is not None:
-        return quick, text
+        return *quick, text
     try:
         table, decimal = _read_quickly(text, [*channels, "time", "label"])
     except (ValueError, UnicodeDecodeError) as error:  # pandas' ParserError is a ValueError
@@ -133,10 +137,16 @@ def read_csv(path: Path, channels: Sequence[str]) -> tuple[pd.DataFrame, CsvText
     for name in channels:
         if table[name].dtype.kind not in "iuf":
             table[name] = _slowly(table[name], decimal, text)
-    return table, text
+    samples = np.empty((len(channels), len(table)), np.float32)
+    with np.errstate(over="ignore"):
+        for row, name in zip(samples, channels, strict=True):
+            row[:] = table[name]
+    return samples.T, table.drop(columns=list(channels)), text
 
 
-def _read_at_once(text: CsvText, channels: Sequence[str]) -> "pd.DataFrame | None":
+def _read_at_once(
+    text: CsvText, channels: Sequence[str]
+) -> tuple[NDArray[np.float32], pd.DataFrame] | None:
     """Read a file in which nothing is unusual; None for others, which are looked at closer.
 
     Such a one is in ASCII, without quotes and decimal commas, and its times are numbers.
@@ -157,11 +167,9 @@ def _read_at_once(text: CsvText, channels: Sequence[str]) -> "pd.DataFrame | Non
         found = read_quickly(stream, places, len(text.columns))
     if found is None:
         return None
-    numbers = to_numbers(found[: len(channels)], np.float32)
-    table = pd.DataFrame(numbers, columns=list(channels), copy=False)
-    for name, column in zip(names[len(channels) :], found[len(channels) :], strict=True):
-        table[name] = column.to_pandas()
-    return table
+    samples = to_numbers(found[: len(channels)], np.float32)
+    others = zip(names[len(channels) :], found[len(channels) :], strict=True)
+    return samples, pd.DataFrame({name: column.to_pandas() for name, column in others}, copy=False)
 
 
 def _kind_of_time(text: CsvText, line: bytes) -> Any:

@@ -103,13 +103,9 @@ def recording_table(
 
 def _read_csv(path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]) -> Content:
     """Read a CSV."""
-    table, text = read_csv(path, card.channel_names)
-    table = table.drop(columns={*EXTRAS} - {*extras}, errors="ignore")
-    with np.errstate(over="ignore"):  # beyond float32 is infinity, and left out as such
-        samples = np.empty((len(card.channels), len(table)), np.float32)
-        for row, name in zip(samples, card.channel_names, strict=True):
-            row[:] = table[name]
-    return _content(samples.T, table, card, time_kind, text.place)
+    samples, others, text = read_csv(path, card.channel_names)
+    others = others.drop(columns={*EXTRAS} - {*extras}, errors="ignore")
+    return _content(samples, others, card, time_kind, text.place)
 
 
 def _write_csv(
