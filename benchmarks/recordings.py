@@ -23,7 +23,7 @@ from edgeclust import Recording
 from edgeclust.har_data import write_recordings_folder
 from edgeclust.har_data.dsads import CARD as DSADS
 from edgeclust.har_data.hapt import CARD as HAPT
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import STANDARD_GRAVITY
 
 
 def read_hapt(path: Path) -> list[Recording]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgeclust.card import Channel
 from edgeclust.dataset import WindowedDataset
 from edgeclust.errors import DataError
+from edgeclust.units import IN_G, IN_RAD_S
 
 RIGID_MOUNTS = ("waist", "chest", "thigh")
 """Where a sensor's mean direction under gravity is the same for everybody who wears it alike."""
@@ -25,12 +26,6 @@ SUSTAINED_S = 6.0
 
 MEMORY_S = 600.0
 """Seconds of movement that a device's estimate is the mean of, about, at most."""
-
-ACCELERATION = ("g", "mg", "m/s2", "m/s^2", "m/s²")
-"""Units of acceleration."""
-
-TURNING = ("rad/s", "deg/s", "dps", "°/s")
-"""Units of angular rate."""
 
 _ONES = np.ones(3)
 
@@ -75,11 +70,11 @@ def find_units(channels: Sequence[Channel]) -> tuple[Unit, ...]:
     (Unit(acceleration=(0, 1, 2), rotation=()),)
     """
     names = ", ".join(map(str, channels))
-    accelerometers = [triple for unit in ACCELERATION for triple in _triples(channels, unit)]
-    gyroscopes = [triple for unit in TURNING for triple in _triples(channels, unit)]
+    accelerometers = [triple for unit in IN_G for triple in _triples(channels, unit)]
+    gyroscopes = [triple for unit in IN_RAD_S for triple in _triples(channels, unit)]
     if not accelerometers:
         raise DataError(
-            f"gravity alignment needs x, y and z of an accelerometer in {', '.join(ACCELERATION)}, "
+            f"gravity alignment needs x, y and z of an accelerometer in {', '.join(IN_G)}, "
             f"got the channels {names}: use --align none"
         )
     if gyroscopes and len(gyroscopes) != len(accelerometers):

@@ -708,7 +708,7 @@ def _label_stream(labeler: Labeler, input: str, follow: bool) -> Iterator[LabelE
 def _open_as(
     trained: "Run", data: str | None, root: Path | None
 ) -> "WindowedDataset | ArrayDataset":
-    """Open the data of a run, or others, cut as those of the run and of its channels."""
+    """Open the data of a run, or others, cut as those of the run, of its channels and units."""
     card = trained.card
     rate_hz = 0.0
     if data is None:
@@ -736,7 +736,7 @@ def _open_cut(
         card.stride,
         root=root,
         rate_hz=rate_hz or None,
-        channels=card.channel_names,
+        channels=card.channels,
         labels=labels,
         max_missing=max_missing,
     )

@@ -10,20 +10,11 @@ from edgeclust.alignment import find_units
 from edgeclust.card import Card
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import IN_G
 
 STILL = 0.05
 """Standard deviation of each axis up to which a second is still: in g, or as a part of the mean,
 so that values in other units than g are found still too."""
-
-IN_G = {
-    "g": 1.0,
-    "mg": 1e-3,
-    "m/s2": 1 / STANDARD_GRAVITY,
-    "m/s^2": 1 / STANDARD_GRAVITY,
-    "m/s²": 1 / STANDARD_GRAVITY,
-}
-"""How much of g the units of acceleration are."""
 
 EXPECTED_G = (0.85, 1.15)
 """What an accelerometer in g reads at rest, with its errors of offset and scale."""

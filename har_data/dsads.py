@@ -11,7 +11,7 @@ from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import STANDARD_GRAVITY
 
 ARCHIVES = ("daily+and+sports+activities.zip",)
 

@@ -15,7 +15,7 @@ from edgeclust.har_data.members import Members
 from edgeclust.har_data.named_columns import read_columns
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import ONE_SENSOR, Bout, join_in_time, steady_recordings
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import STANDARD_GRAVITY
 
 ARCHIVES = ("heterogeneity+activity+recognition.zip", "Activity recognition exp.zip")
 

@@ -12,7 +12,7 @@ from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import STANDARD_GRAVITY
 
 ARCHIVES = ("mhealth+dataset.zip", "MHEALTHDATASET.zip")
 

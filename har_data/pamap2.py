@@ -12,8 +12,8 @@ from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.text_tables import read_numbers
-from edgeclust.har_data.units import STANDARD_GRAVITY
 from edgeclust.holes import bridge_short_holes
+from edgeclust.units import STANDARD_GRAVITY
 
 ARCHIVES = ("pamap2+physical+activity+monitoring.zip", "PAMAP2_Dataset.zip")
 

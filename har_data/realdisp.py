@@ -16,7 +16,7 @@ from edgeclust.har_data.members import Members
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.har_data.text_tables import read_numbers
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import STANDARD_GRAVITY
 
 ARCHIVES = (
     "realdisp+activity+recognition+dataset.zip",

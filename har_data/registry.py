@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeclust.card import Card
+from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording, WindowedDataset
 from edgeclust.errors import DataError
 from edgeclust.har_data.capture24 import SOURCE as CAPTURE24
@@ -69,7 +69,7 @@ def open_dataset(
     *,
     root: Path | str | None = None,
     rate_hz: float | None = None,
-    channels: Sequence[str] = (),
+    channels: Sequence[str | Channel] = (),
     window_s: float | None = None,
     stride_s: float | None = None,
     labels: str = "pure",
@@ -92,8 +92,9 @@ def open_dataset(
         keeps them when left out.
     rate_hz : float, optional
         Rate to resample recordings to.
-    channels : sequence of str
-        Channels to keep, by name or by kind (``acc``, ``gyro``); all when left out.
+    channels : sequence of str or Channel
+        Channels to keep, by name, by kind (``acc``, ``gyro``), or by name and in a unit to
+        convert them to, see `select_channels`; all when left out.
     window_s, stride_s : float, optional
         The same as `window` and `stride` in seconds, to the nearest sample; give either.
     labels : str
@@ -226,7 +227,7 @@ def open_recordings(
     *,
     root: Path | str | None = None,
     rate_hz: float | None = None,
-    channels: Sequence[str] = (),
+    channels: Sequence[str | Channel] = (),
 ) -> WindowedDataset:
     """Open recordings by name or by path, cut as their card says.
 

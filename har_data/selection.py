@@ -1,23 +1,23 @@
-"""Some channels of recordings, and recordings at another rate."""
+"""Some channels of recordings, in the units that are wanted, and recordings at another rate."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from edgeclust.alignment import ACCELERATION, TURNING
-from edgeclust.card import Card
+from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.timeline import change_rate
 from edgeclust.resampling import rate_ratio
+from edgeclust.units import IN_G, IN_RAD_S, unit_factor
 
-KINDS = {"acc": ACCELERATION, "gyro": TURNING}
+KINDS = {"acc": IN_G, "gyro": IN_RAD_S}
 """Units of the channels of a kind."""
 
 
 def select_channels(
-    card: Card, recordings: Sequence[Recording], wanted: Sequence[str]
+    card: Card, recordings: Sequence[Recording], wanted: Sequence[str | Channel]
 ) -> tuple[Card, list[Recording]]:
     """Keep some channels, in the order of the card.
 
@@ -27,14 +27,14 @@ def select_channels(
         Names the channels.
     recordings : sequence of Recording
         Not modified.
-    wanted : sequence of str
+    wanted : sequence of str or Channel
         Names of channels, or kinds: ``acc`` for all accelerations, ``gyro`` for all angular
-        rates.
+        rates. A `Channel` is the channel of its name, converted to its unit.
 
     Raises
     ------
     DataError
-        If there is no such channel, or none of the kind.
+        If there is no such channel, or none of the kind, or if its unit cannot be converted.
 
     Examples
     --------
@@ -44,26 +44,45 @@ def select_channels(
     >>> card.channel_names, recordings[0].signal.shape[0]
     (['ax', 'wx', 'wy', 'wz'], 4)
     """
-    kept: set[int] = set()
-    for name in wanted:
-        found = [
-            index
-            for index, channel in enumerate(card.channels)
-            if channel.name == name or channel.unit in KINDS.get(name, ())
-        ]
-        if not found:
-            raise DataError(
-                f"no channel {name} in {card.name!r}; there are {', '.join(card.channel_names)}, "
-                f"and the kinds {', '.join(KINDS)}"
-            )
-        kept.update(found)
+    kept: dict[int, Channel] = {}
+    for each in wanted:
+        rows = _find(card, each if isinstance(each, str) else each.name)
+        kept.update((row, card.channels[row] if isinstance(each, str) else each) for row in rows)
     rows = sorted(kept)
-    if len(rows) == len(card.channels):
+    channels = tuple(kept[row] for row in rows)
+    if channels == card.channels:
         return card, list(recordings)
+    factors = np.array([_factor(card, row, kept[row]) for row in rows], np.float32)[:, None]
     return (
-        replace(card, channels=tuple(card.channels[row] for row in rows)),
-        [replace(r, signal=np.ascontiguousarray(r.signal[rows])) for r in recordings],
+        replace(card, channels=channels),
+        [replace(r, signal=np.ascontiguousarray(r.signal[rows]) * factors) for r in recordings],
     )
+
+
+def _find(card: Card, name: str) -> list[int]:
+    """Return the rows of a channel, or of the channels of a kind."""
+    found = [
+        row
+        for row, channel in enumerate(card.channels)
+        if channel.name == name or channel.unit in KINDS.get(name, ())
+    ]
+    if not found:
+        raise DataError(
+            f"no channel {name} in {card.name!r}; there are {', '.join(card.channel_names)}, "
+            f"and the kinds {', '.join(KINDS)}"
+        )
+    return found
+
+
+def _factor(card: Card, row: int, wanted: Channel) -> float:
+    """Return what a channel is multiplied by to be in the unit wanted."""
+    factor = unit_factor(card.channels[row].unit, wanted.unit)
+    if factor is None:
+        raise DataError(
+            f"{card.name!r} has the channel {card.channels[row]}, wanted is {wanted}, and one "
+            "unit is not known to be so much of the other: convert the recordings"
+        )
+    return factor
 
 
 def resample(

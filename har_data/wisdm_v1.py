@@ -17,7 +17,7 @@ from edgeclust.har_data.members import Members
 from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
-from edgeclust.har_data.units import STANDARD_GRAVITY
+from edgeclust.units import STANDARD_GRAVITY
 
 ARCHIVES = ("WISDM_ar_latest.tar.gz",)
 

@@ -38,6 +38,29 @@ def test_channels_are_kept_in_the_order_of_the_card(wanted: list[str], rows: lis
     assert recording.labels is RECORDING.labels
 
 
+def test_channels_are_converted_to_the_units_that_are_wanted() -> None:
+    wanted = [Channel("az", "g"), Channel("wx", "deg/s"), Channel("ax", "mg"), Channel("p", "hPa")]
+    card, (recording,) = select_channels(CARD, [RECORDING], wanted)
+    assert [str(c) for c in card.channels] == ["ax (mg)", "wx (deg/s)", "az (g)", "p (hPa)"]
+    factors = np.array([1000, 180 / np.pi, 1 / 9.80665, 1])[:, None]
+    np.testing.assert_allclose(recording.signal, SIGNAL * factors, rtol=3e-7)
+    assert recording.signal.dtype == np.float32
+    np.testing.assert_array_equal(RECORDING.signal, np.arange(4000).reshape(4, 1000))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (Channel("p", "bar"), r"'toy' has the channel p \(hPa\), wanted is p \(bar\)"),
+        (Channel("wx", "g"), r"has the channel wx \(rad/s\), wanted is wx \(g\)"),
+        (Channel("ay", "g"), "no channel ay in 'toy'"),
+    ],
+)
+def test_what_cannot_be_converted_is_refused(wanted: Channel, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        select_channels(CARD, [RECORDING], [wanted])
+
+
 @pytest.mark.parametrize("wanted", ["mag", "AX"])
 def test_channels_that_are_not_there_are_named(wanted: str) -> None:
     message = rf"no channel {wanted} in 'toy'; there are ax, wx, az, p, and the kinds acc, gyro"

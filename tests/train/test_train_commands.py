@@ -111,6 +111,26 @@ def test_what_a_person_sees(folder: Path, out: Path) -> None:
     assert "next: edgeclust label" in exported.stderr
 
 
+def test_recordings_in_other_units_are_scored_in_those_of_the_model(
+    folder: Path, tmp_path: Path, out: Path
+) -> None:
+    metric = replace(TOY_CARD, channels=tuple(Channel(c.name, "m/s2") for c in TOY_CARD.channels))
+    recordings = [replace(r, signal=r.signal * np.float32(9.80665)) for r in toy_recordings()]
+    write_recordings_folder(metric, recordings, tmp_path / "metric")
+    assert run("train", folder, "--out", out, *QUICK).exit_code == 0
+    exported = out.with_name("m.onnx")
+    assert run("export", out, "--out", exported).exit_code == 0
+    keys = ("n_windows", "acc", "nmi", "confusion")
+    for model in (out, exported):
+        own = json.loads(run("evaluate", model, folder, "--json").stdout)
+        other = json.loads(run("evaluate", model, tmp_path / "metric", "--json").stdout)
+        assert [own[key] for key in keys] == [other[key] for key in keys]
+    lux = replace(metric, channels=tuple(Channel(c.name, "lux") for c in TOY_CARD.channels))
+    write_recordings_folder(lux, recordings, tmp_path / "lux")
+    said = fails_with(run("evaluate", out, tmp_path / "lux"))
+    assert "has the channel ax (lux), wanted is ax (g)" in said
+
+
 def test_sessions_are_held_out_of_recordings_without_subjects(tmp_path: Path, out: Path) -> None:
     recordings = [
         replace(recording, subject="", session=f"s{number}")
