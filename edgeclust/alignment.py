@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -122,11 +123,16 @@ class GravityEstimate:
 
     Attributes
     ----------
-    total : float64 array of shape (n_units, 3)
-        Sum of the mean accelerations of the windows taken, in the channels' unit.
-    count : intp array of shape (n_units,)
+    total : list of list of float
+        For each unit the sum of the mean accelerations (x, y, z) of the windows taken, in the
+        channels' unit.
+    count : list of int
         How many those are, at most as many as `memory_s` has.
     """
+
+    # Plain numbers: of so few, numpy takes several times as long.
+    total: list[list[float]]
+    count: list[int]
 
     def __init__(
         self,
@@ -147,8 +153,8 @@ class GravityEstimate:
 
     def reset(self) -> None:
         """Forget everything."""
-        self.total = np.zeros((len(self.units), 3))
-        self.count = np.zeros(len(self.units), np.intp)
+        self.total = [[0.0, 0.0, 0.0] for _ in self.units]
+        self.count = [0] * len(self.units)
         self.restart()
 
     def update(self, window: NDArray[np.float32]) -> bool:
@@ -161,26 +167,28 @@ class GravityEstimate:
         """
         changed = False
         for unit, channels in enumerate(self._channels):
-            acceleration = window[channels].astype(np.float64)
+            acceleration = window[channels]
             if not self._moves(acceleration):
                 self._in_a_row[unit] = 0
                 continue
             self._in_a_row[unit] = min(self._in_a_row[unit] + 1, self.n_in_a_row)
             if self._in_a_row[unit] < self.n_in_a_row:
                 continue
-            count = int(self.count[unit])
+            count, kept = self.count[unit], 1.0
             if count + 1 > self._most:
-                self.total[unit] *= 1 - 1 / count
+                kept = 1 - 1 / count
             else:
                 self.count[unit] = count + 1
-            self.total[unit] += acceleration.dot(self._mean)
+            means = acceleration.astype(np.float64).dot(self._mean).tolist()
+            before = self.total[unit]
+            self.total[unit] = [x * kept + mean for x, mean in zip(before, means, strict=True)]
             changed = True
         return changed
 
-    def _moves(self, acceleration: NDArray[np.float64]) -> bool:
+    def _moves(self, acceleration: NDArray[np.float32]) -> bool:
         """Say whether the wearer moves in a window, (3, window)."""
         # Sums by dot, which costs a device a fraction of what np.sum does.
-        norm = np.sqrt(_ONES.dot(acceleration * acceleration))
+        norm = np.sqrt(_ONES.dot(np.multiply(acceleration, acceleration, dtype=np.float64)))
         mean = float(norm.dot(self._mean))
         variance = float(norm.dot(norm)) / len(norm) - mean * mean
         return variance > (MOVING * mean) ** 2
@@ -212,12 +220,16 @@ class GravityEstimate:
 
     def gravity(self) -> NDArray[np.float64]:
         """Return gravity in each unit, of shape (n_units, 3); NaN where nothing moved so far."""
-        sums = zip(self.total.tolist(), self.count.tolist(), strict=True)
-        return np.array([[x / (n or math.nan) for x in total] for total, n in sums])
+        return np.array(self.means())
+
+    def means(self) -> list[list[float]]:
+        """Return what `gravity` does, in plain numbers."""
+        sums = zip(self.total, self.count, strict=True)
+        return [[x / (n or math.nan) for x in total] for total, n in sums]
 
     def fields(self) -> dict[str, NDArray[Any]]:
         """Return what outlasts a restart, as copies: the four numbers of each unit."""
-        return {"total": self.total.astype("<f8"), "count": self.count.astype("<i8")}
+        return {"total": np.array(self.total, "<f8"), "count": np.array(self.count, "<i8")}
 
     def restore(self, fields: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `fields` returned; no movement is under way then.
@@ -239,7 +251,7 @@ class GravityEstimate:
                 f"gravity should be finite sums of 0 windows or more, got {total.tolist()} of "
                 f"{count.tolist()}"
             )
-        self.total, self.count = total.astype(np.float64), count.astype(np.intp)
+        self.total, self.count = total.tolist(), count.tolist()
         self.restart()
 
 
@@ -310,19 +322,51 @@ class GravityAlignment:
         shape = *gravity.shape[:-2], n_channels, n_channels
         return np.array(numbers, np.float32).reshape(shape)
 
+    def matrix_of(self, means: list[list[float]], n_channels: int) -> NDArray[np.float32]:
+        """Return `matrix` of one estimate, for a device as soon as it can be had.
+
+        Parameters
+        ----------
+        means : list of list of float
+            As `GravityEstimate.means` returns it.
+        n_channels : int
+            Channels of a window.
+
+        Returns
+        -------
+        matrix : float32 array of shape (n_channels, n_channels)
+        """
+        numbers = np.array(self._numbers(means, n_channels), np.float32)
+        return numbers.reshape(n_channels, n_channels)
+
+    @cached_property
+    def _targets(self) -> list[tuple[Unit, float, list[float]]]:
+        """Each unit with the length of its reference, and the direction."""
+        lengths = [math.hypot(*there) for there in self.reference]
+        directions = [
+            [x / length for x in there]
+            for there, length in zip(self.reference, lengths, strict=True)
+        ]
+        return [*zip(self.units, lengths, directions, strict=True)]
+
     def _numbers(self, gravity: list[list[float]], n_channels: int) -> list[float]:
         """Return one matrix row by row: of so few numbers numpy takes several times as long."""
         numbers = [0.0] * n_channels**2
         numbers[:: n_channels + 1] = [1.0] * n_channels
-        for unit, here, there in zip(self.units, gravity, self.reference, strict=True):
-            length, target = math.hypot(*here), math.hypot(*there)
+        for (unit, target, there), here in zip(self._targets, gravity, strict=True):
+            length = math.hypot(*here)
             if not length > 0:  # NaN: nothing is known of it yet
                 continue
-            turn = _rotation([x / length for x in here], [x / target for x in there])
+            turn = _rotation([x / length for x in here], there)
             for channels, scale in ((unit.acceleration, target / length), (unit.rotation, 1.0)):
-                for channel, values in zip(channels, turn, strict=False):  # no gyroscope, no row
-                    for other, value in zip(channels, values, strict=True):
-                        numbers[channel * n_channels + other] = scale * value
+                if not channels:  # no gyroscope
+                    continue
+                a, b, c = channels
+                for channel, (x, y, z) in zip(channels, turn, strict=True):
+                    row = channel * n_channels
+                    numbers[row + a] = scale * x
+                    numbers[row + b] = scale * y
+                    numbers[row + c] = scale * z
         return numbers
 
     def to_json(self) -> dict[str, Any]:

@@ -245,8 +245,8 @@ def _session_call(encoder: OnnxEncoder) -> Callable[..., Any]:
 def _watch(encoder: Encoder) -> _Timed:
     """Let an encoder's network be timed wherever it runs."""
     if isinstance(encoder, OnnxEncoder):
-        timed = _Timed(encoder._session.run)
-        encoder._session = timed
+        timed = _Timed(encoder._run_bound)
+        encoder._run_bound = timed.run
     else:
         timed = _Timed(encoder.embed)
         setattr(encoder, "embed", timed.run)  # noqa: B010 - a method is replaced

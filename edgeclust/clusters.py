@@ -136,21 +136,21 @@ class Clusters:
         share: NDArray[np.float64] = likelihood / likelihood.sum(axis=1, keepdims=True)
         return share
 
-    def costs_of(self, squared: NDArray[np.float64]) -> list[float]:
+    def costs_of(self, squared: Sequence[float]) -> list[float]:
         """Costs of one window, in plain numbers: of so few, numpy takes several times as long.
 
         Parameters
         ----------
-        squared : float64 array of shape (n_clusters,)
-            A row of what `squared_distances` returns. Not modified.
+        squared : sequence of float
+            A row of what `squared_distances` returns.
 
         Returns
         -------
         costs : list of float
             That row of `cost`.
         """
-        pairs = zip(squared.tolist(), self._log_priors, strict=True)
-        return [distance / self.sigma - log_prior for distance, log_prior in pairs]
+        sigma, pairs = self.sigma, zip(squared, self._log_priors, strict=True)
+        return [distance / sigma - log_prior for distance, log_prior in pairs]
 
     @staticmethod
     def share(costs: Sequence[float], cluster: int, temperature: float = 1.0) -> float:

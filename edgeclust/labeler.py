@@ -628,25 +628,25 @@ class Labeler:
         if fault is not None:
             return self._skip(t, fault)
         self._follow_gravity(window)
-        # One window at a time, so that no chunking changes the last digit of a distance.
-        embedding = self._encoder.embed(_turned(window, self._turn)[None])
+        # One window at a time, so that no chunking changes the last digit of a distance. What
+        # follows counts the calls of numpy: each takes as long as an operation of the network.
+        turned = window if self._turn is None else self._turn.dot(window)
+        embedding = self._encoder.embed(turned[None])
         clusters = self._clusters
-        squared = clusters.squared_distances(embedding)[0]
-        costs = clusters.costs_of(squared)
+        (squared,) = clusters.squared_distances(embedding)
+        squares = squared.tolist()
+        costs = clusters.costs_of(squares)
         least = min(costs)
         if not math.isfinite(least):  # samples so large that the network overflows
             return self._skip(t, TOO_LARGE)
         nearest = costs.index(least)
         cluster = self._bout.update(nearest)
-        return LabelEvent(
-            t=float(t),
-            cluster=cluster,
-            name=self._name_of(cluster),
-            distance=math.sqrt(squared[cluster]),
-            confidence=clusters.share(costs, cluster, self.metadata.temperature),
-            novel=math.sqrt(squared[nearest]) > self._radii[nearest],
-            born=self._learn(embedding[0], clusters, squared, nearest),
-        )
+        distance = math.sqrt(squares[cluster])
+        confidence = clusters.share(costs, cluster, self.metadata.temperature)
+        novel = math.sqrt(squares[nearest]) > self._radii[nearest]
+        born = self._learn(embedding[0], clusters, squared, nearest)
+        name = self._name_of(cluster)
+        return LabelEvent(float(t), cluster, name, distance, confidence, novel, None, born)
 
     def _name_of(self, cluster: int) -> str | None:
         """Return what a cluster is called, on the device or in the model file."""
@@ -693,7 +693,7 @@ class Labeler:
     def _turn_of(self, gravity: GravityEstimate) -> NDArray[np.float32]:
         """Return what windows are turned by."""
         assert self.metadata.alignment is not None  # or nothing would be estimated
-        return self.metadata.alignment.matrix(gravity.gravity(), len(self.metadata.channels))
+        return self.metadata.alignment.matrix_of(gravity.means(), len(self.metadata.channels))
 
     def _parts(self) -> dict[str, Part]:
         """Return what remembers, by its name in the state."""
@@ -718,7 +718,7 @@ class Labeler:
         self._store = store
         if self._growth is not None:
             self._radii = self._growth.radii.tolist()
-        if self._gravity is not None and self._gravity.count.any():
+        if self._gravity is not None and any(self._gravity.count):
             self._turn = self._turn_of(self._gravity)
 
     def _remember(self, event: LabelEvent) -> LabelEvent:

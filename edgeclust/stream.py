@@ -192,8 +192,6 @@ class WindowStream:
                 StreamResampler(1, *rates, interpolate=True),
             )
         self._samples = WindowCutter(len(self._channels), self._window, self._stride)
-        self._n_cut = 0  # samples of the segment, at the model's rate
-        self._last_bad = -1  # index among these of the last that is missing or infinite
         # Time stamps are cut alike; float32 could not tell samples apart after a few days.
         self._stamps = WindowCutter(1, self._window, self._stride, dtype=np.float64)
 
@@ -240,13 +238,10 @@ class WindowStream:
         self, samples: NDArray[np.floating[Any]], stamps: NDArray[np.float64] | None
     ) -> list[StreamWindow]:
         """Cut samples that have the model's rate; None for stamps that only count them."""
-        samples = _as_float32(samples)
-        if not all_finite(samples):
-            bad = np.flatnonzero(~np.isfinite(samples).all(axis=1))
-            self._last_bad = self._n_cut + int(bad[-1])
-        self._n_cut += len(samples)
-        cut = self._samples.push(samples)
-        faults = [None if i > self._last_bad or all_finite(w) else MISSING for i, w in cut]
+        cut = self._samples.push(_as_float32(samples))
+        if not cut and stamps is None:
+            return []
+        faults = [None if all_finite(window) else MISSING for _, window in cut]
         if stamps is None:
             times = [(self._first + i) / self._model_hz for i, _ in cut]
         else:

@@ -111,11 +111,12 @@ class WindowCutter:
             start += step
             self._n_kept += step
             if self._n_kept == self.window:
-                windows.append((self._next, self._kept.copy()))
+                whole, self._kept = self._kept, np.empty_like(self._kept)
+                windows.append((self._next, whole))
                 self._next += self.stride
                 self._n_kept = self.window - self.stride
                 if self._n_kept > 0:
-                    self._kept[:, : self._n_kept] = self._kept[:, self.stride :]
+                    self._kept[:, : self._n_kept] = whole[:, self.stride :]
         return windows
 
     def _cut_at_once(self, samples: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:

@@ -11,6 +11,7 @@ import torch
 from onnx.numpy_helper import from_array, to_array
 from torch import nn
 
+from edgeclust.export.two_axes import along_two_axes
 from edgeclust.model_file import INPUT, OPSET, OUTPUT
 
 
@@ -42,7 +43,7 @@ def encoder_to_onnx(encoder: nn.Module, shape: tuple[int, ...]) -> onnx.ModelPro
     example = torch.zeros(2, *shape)
     with _quiet_exporter():
         program = torch.onnx.export(
-            encoder,
+            along_two_axes(encoder),
             (example,),
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("batch")},),

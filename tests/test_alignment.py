@@ -155,7 +155,7 @@ def test_a_device_that_was_put_on_anew_finds_gravity_again() -> None:
     device = GravityEstimate(ONE_UNIT, 50, 128, 64, memory_s=25.6)  # 20 windows
     for window in (*up, *down):
         device.update(window)
-    assert device.count.tolist() == [20]
+    assert device.count == [20]
     np.testing.assert_allclose(device.gravity(), [[0, 0, -1]], atol=0.1)
     device.reset()
     assert np.isnan(device.gravity()).all()
