@@ -33,6 +33,7 @@ TURNING = ("rad/s", "deg/s", "dps", "°/s")
 """Units of angular rate."""
 
 _ONES = np.ones(3)
+_SKEW = np.cross(np.eye(3)[None], np.eye(3)[:, None]).reshape(3, 9)  # v times it crosses by v
 
 
 @dataclass(frozen=True)
@@ -167,20 +168,28 @@ class GravityEstimate:
         changed = False
         for unit, channels in enumerate(self._channels):
             acceleration = window[channels].astype(np.float64)
-            if not self._moves(acceleration):
-                self._in_a_row[unit] = 0
+            if not self._lasts(unit, self._moves(acceleration)):
                 continue
-            self._in_a_row[unit] = min(self._in_a_row[unit] + 1, self.n_in_a_row)
-            if self._in_a_row[unit] < self.n_in_a_row:
-                continue
-            count = int(self.count[unit])
-            if count + 1 > self._most:
-                self.total[unit] *= 1 - 1 / count
-            else:
-                self.count[unit] = count + 1
-            self.total[unit] += acceleration.dot(self._mean)
+            mean = acceleration.dot(self._mean).tolist()
+            total, count = self._added(self.total[unit].tolist(), int(self.count[unit]), mean)
+            self.total[unit], self.count[unit] = total, count
             changed = True
         return changed
+
+    def _lasts(self, unit: int, moves: bool) -> bool:
+        """Say whether the wearer has moved for long enough now, from whether in the next window."""
+        n_in_a_row = min(self._in_a_row[unit] + 1, self.n_in_a_row) if moves else 0
+        self._in_a_row[unit] = n_in_a_row
+        return n_in_a_row == self.n_in_a_row
+
+    def _added(self, total: list[float], count: int, mean: list[float]) -> tuple[list[float], int]:
+        """Return sum and count after another mean acceleration, older ones faded."""
+        if count + 1 > self._most:
+            keep = 1 - 1 / count
+            total = [x * keep for x in total]
+        else:
+            count += 1
+        return [x + y for x, y in zip(total, mean, strict=True)], count
 
     def _moves(self, acceleration: NDArray[np.float64]) -> bool:
         """Say whether the wearer moves in a window, (3, window)."""
@@ -204,11 +213,23 @@ class GravityEstimate:
             As `gravity` returns it after each window.
         """
         gravity = np.empty((len(windows), len(self.units), 3))
-        today = self.gravity()
-        for window, known in zip(windows, gravity, strict=True):
-            if self.update(window):
-                today = self.gravity()
-            known[:] = today
+        for unit, channels in enumerate(self._channels):
+            acceleration = windows[:, channels].astype(np.float64)
+            norm = np.sqrt((acceleration * acceleration).sum(axis=1))
+            mean = norm @ self._mean
+            variance = np.einsum("ns,ns->n", norm, norm) / norm.shape[1] - mean * mean
+            moves = variance > (MOVING * mean) ** 2
+            known = self.gravity()[unit].tolist()
+            total, count = self.total[unit].tolist(), int(self.count[unit])
+            first = 0
+            for index, moving in enumerate(moves.tolist()):
+                if self._lasts(unit, moving):
+                    mean_here = acceleration[index].dot(self._mean).tolist()
+                    total, count = self._added(total, count, mean_here)
+                    gravity[first:index, unit] = known
+                    known, first = [x / count for x in total], index
+            gravity[first:, unit] = known
+            self.total[unit], self.count[unit] = total, count
         return gravity
 
     def restart(self) -> None:
@@ -305,15 +326,23 @@ class GravityAlignment:
         -------
         matrix : float32 array of shape (..., n_channels, n_channels)
         """
-        numbers: list[float] = []
-        own: list[float] = []
-        before: list[list[float]] = []
-        for here in gravity.reshape(-1, len(self.units), 3).tolist():
-            if here != before:  # it stays for as long as nobody moves
-                before, own = here, self._numbers(here, n_channels)
-            numbers += own
         shape = *gravity.shape[:-2], n_channels, n_channels
-        return np.array(numbers, np.float32).reshape(shape)
+        if gravity.ndim == 2:
+            return np.array(self._numbers(gravity.tolist(), n_channels), np.float32).reshape(shape)
+        matrix = np.broadcast_to(np.eye(n_channels, dtype=np.float32), shape).copy()
+        for unit, reference in enumerate(self.reference):
+            here, there = gravity[..., unit, :], np.array(reference)
+            length, target = np.linalg.norm(here, axis=-1), float(np.linalg.norm(there))
+            known = np.nonzero(length > 0)
+            turn = _rotations(here[known] / length[known][:, None], there / target)
+            for channels, scale in (
+                (self.units[unit].acceleration, (target / length[known])[:, None, None]),
+                (self.units[unit].rotation, 1.0),
+            ):
+                if channels:  # or there is no gyroscope
+                    rows, columns = np.ix_(channels, channels)
+                    matrix[(*(i[:, None, None] for i in known), rows, columns)] = scale * turn
+        return matrix
 
     def _numbers(self, gravity: list[list[float]], n_channels: int) -> list[float]:
         """Return one matrix row by row: of so few numbers numpy takes several times as long."""
@@ -463,3 +492,16 @@ def _rotation(here: list[float], there: list[float]) -> list[list[float]]:
         [v * x + z, cosine + v * y, v * z - x],
         [w * x - y, w * y + x, cosine + w * z],
     ]
+
+
+def _rotations(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what `_rotation` does for unit vectors of shape (n, 3) onto one, (n, 3, 3)."""
+    cosine = here @ there
+    across = (here @ _SKEW).reshape(-1, 3, 3) @ there
+    half_turn = cosine < -1 + 1e-9
+    share = 1 / np.where(half_turn, 1.0, 1 + cosine)
+    turn = (share[:, None] * across)[:, :, None] * across[:, None]
+    turn += (across @ _SKEW).reshape(-1, 3, 3) + cosine[:, None, None] * np.eye(3)
+    for index in np.flatnonzero(half_turn):
+        turn[index] = _rotation(here[index].tolist(), there.tolist())
+    return turn

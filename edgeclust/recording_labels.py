@@ -131,7 +131,8 @@ def _label_batch(
     turned = [_turned(encoder, gravity, block) for block in blocks]
     if not len(sound):
         return labels
-    squared = clusters.squared_distances(encoder.embed(np.concatenate(turned)))
+    windows = turned[0] if len(turned) == 1 else np.concatenate(turned)
+    squared = clusters.squared_distances(encoder.embed(np.ascontiguousarray(windows)))
     fits = np.isfinite(squared).all(axis=1)  # or the samples are so large that it overflows
     skipped[sound[~fits]] = TOO_LARGE
     own, squared = sound[fits], squared[fits]
