@@ -189,7 +189,8 @@ class GravityEstimate:
             total = [x * keep for x in total]
         else:
             count += 1
-        return [x + y for x, y in zip(total, mean, strict=True)], count
+        (a, b, c), (x, y, z) = total, mean
+        return [a + x, b + y, c + z], count
 
     def _moves(self, acceleration: NDArray[np.float64]) -> bool:
         """Say whether the wearer moves in a window, (3, window)."""
@@ -219,16 +220,16 @@ class GravityEstimate:
             mean = norm @ self._mean
             variance = np.einsum("ns,ns->n", norm, norm) / norm.shape[1] - mean * mean
             moves = variance > (MOVING * mean) ** 2
+            means = (acceleration @ self._mean).tolist()
             known = self.gravity()[unit].tolist()
             total, count = self.total[unit].tolist(), int(self.count[unit])
-            first = 0
-            for index, moving in enumerate(moves.tolist()):
+            after = []
+            for moving, mean_here in zip(moves.tolist(), means, strict=True):
                 if self._lasts(unit, moving):
-                    mean_here = acceleration[index].dot(self._mean).tolist()
                     total, count = self._added(total, count, mean_here)
-                    gravity[first:index, unit] = known
-                    known, first = [x / count for x in total], index
-            gravity[first:, unit] = known
+                    known = [x / count for x in total]
+                after.append(known)
+            gravity[:, unit] = after
             self.total[unit], self.count[unit] = total, count
         return gravity
 

@@ -11,7 +11,7 @@ from edgeclust.errors import DataError
 from edgeclust.labeler import TOO_LARGE
 from edgeclust.stream import BlockStream, WindowBlock
 
-BATCH = 128
+BATCH = 256
 """Windows embedded at a time: more are no faster, and leave the processor's cache."""
 
 
