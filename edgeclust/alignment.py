@@ -29,6 +29,7 @@ MEMORY_S = 600.0
 """Seconds of movement that a device's estimate is the mean of, about, at most."""
 
 _ONES = np.ones(3)
+_SKEW = np.cross(np.eye(3)[None], np.eye(3)[:, None]).reshape(3, 9)  # v times it crosses by v
 
 
 @dataclass(frozen=True)
@@ -168,22 +169,26 @@ class GravityEstimate:
         changed = False
         for unit, channels in enumerate(self._channels):
             acceleration = window[channels]
-            if not self._moves(acceleration):
-                self._in_a_row[unit] = 0
-                continue
-            self._in_a_row[unit] = min(self._in_a_row[unit] + 1, self.n_in_a_row)
-            if self._in_a_row[unit] < self.n_in_a_row:
-                continue
-            count, kept = self.count[unit], 1.0
-            if count + 1 > self._most:
-                kept = 1 - 1 / count
-            else:
-                self.count[unit] = count + 1
-            means = acceleration.astype(np.float64).dot(self._mean).tolist()
-            before = self.total[unit]
-            self.total[unit] = [x * kept + mean for x, mean in zip(before, means, strict=True)]
-            changed = True
+            if self._lasts(unit, self._moves(acceleration)):
+                self._add(unit, acceleration.astype(np.float64).dot(self._mean).tolist())
+                changed = True
         return changed
+
+    def _lasts(self, unit: int, moves: bool) -> bool:
+        """Say whether the wearer has moved for long enough now, from whether in the next window."""
+        n_in_a_row = min(self._in_a_row[unit] + 1, self.n_in_a_row) if moves else 0
+        self._in_a_row[unit] = n_in_a_row
+        return n_in_a_row == self.n_in_a_row
+
+    def _add(self, unit: int, mean: list[float]) -> None:
+        """Take the mean acceleration of another window; older ones fade where they are many."""
+        count, kept = self.count[unit], 1.0
+        if count + 1 > self._most:
+            kept = 1 - 1 / count
+        else:
+            self.count[unit] = count + 1
+        before = self.total[unit]
+        self.total[unit] = [x * kept + new for x, new in zip(before, mean, strict=True)]
 
     def _moves(self, acceleration: NDArray[np.float32]) -> bool:
         """Say whether the wearer moves in a window, (3, window)."""
@@ -207,11 +212,21 @@ class GravityEstimate:
             As `gravity` returns it after each window.
         """
         gravity = np.empty((len(windows), len(self.units), 3))
-        today = self.gravity()
-        for window, known in zip(windows, gravity, strict=True):
-            if self.update(window):
-                today = self.gravity()
-            known[:] = today
+        for unit, channels in enumerate(self._channels):
+            acceleration = windows[:, channels].astype(np.float64)
+            norm = np.sqrt((acceleration * acceleration).sum(axis=1))
+            mean = norm @ self._mean
+            variance = np.einsum("ns,ns->n", norm, norm) / norm.shape[1] - mean * mean
+            moves = variance > (MOVING * mean) ** 2
+            means = (acceleration @ self._mean).tolist()
+            known = self.means()[unit]
+            after = []
+            for moving, mean_here in zip(moves.tolist(), means, strict=True):
+                if self._lasts(unit, moving):
+                    self._add(unit, mean_here)
+                    known = [x / self.count[unit] for x in self.total[unit]]
+                after.append(known)
+            gravity[:, unit] = after
         return gravity
 
     def restart(self) -> None:
@@ -312,15 +327,23 @@ class GravityAlignment:
         -------
         matrix : float32 array of shape (..., n_channels, n_channels)
         """
-        numbers: list[float] = []
-        own: list[float] = []
-        before: list[list[float]] = []
-        for here in gravity.reshape(-1, len(self.units), 3).tolist():
-            if here != before:  # it stays for as long as nobody moves
-                before, own = here, self._numbers(here, n_channels)
-            numbers += own
+        if gravity.ndim == 2:
+            return self.matrix_of(gravity.tolist(), n_channels)
         shape = *gravity.shape[:-2], n_channels, n_channels
-        return np.array(numbers, np.float32).reshape(shape)
+        matrix = np.broadcast_to(np.eye(n_channels, dtype=np.float32), shape).copy()
+        for unit, reference in enumerate(self.reference):
+            here, there = gravity[..., unit, :], np.array(reference)
+            length, target = np.linalg.norm(here, axis=-1), float(np.linalg.norm(there))
+            known = np.nonzero(length > 0)
+            turn = _rotations(here[known] / length[known][:, None], there / target)
+            for channels, scale in (
+                (self.units[unit].acceleration, (target / length[known])[:, None, None]),
+                (self.units[unit].rotation, 1.0),
+            ):
+                if channels:  # or there is no gyroscope
+                    rows, columns = np.ix_(channels, channels)
+                    matrix[(*(i[:, None, None] for i in known), rows, columns)] = scale * turn
+        return matrix
 
     def matrix_of(self, means: list[list[float]], n_channels: int) -> NDArray[np.float32]:
         """Return `matrix` of one estimate, for a device as soon as it can be had.
@@ -502,3 +525,16 @@ def _rotation(here: list[float], there: list[float]) -> list[list[float]]:
         [v * x + z, cosine + v * y, v * z - x],
         [w * x - y, w * y + x, cosine + w * z],
     ]
+
+
+def _rotations(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what `_rotation` does for unit vectors of shape (n, 3) onto one, (n, 3, 3)."""
+    cosine = here @ there
+    across = (here @ _SKEW).reshape(-1, 3, 3) @ there
+    half_turn = cosine < -1 + 1e-9
+    share = 1 / np.where(half_turn, 1.0, 1 + cosine)
+    turn = (share[:, None] * across)[:, :, None] * across[:, None]
+    turn += (across @ _SKEW).reshape(-1, 3, 3) + cosine[:, None, None] * np.eye(3)
+    for index in np.flatnonzero(half_turn):
+        turn[index] = _rotation(here[index].tolist(), there.tolist())
+    return turn

@@ -1,7 +1,6 @@
 """Label a whole recording at once: the labels of a stream, many windows at a time."""
 
 from dataclasses import dataclass, fields
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,9 @@ from edgeclust.alignment import MEMORY_S, GravityEstimate
 from edgeclust.encoder import Encoder
 from edgeclust.errors import DataError
 from edgeclust.labeler import TOO_LARGE
-from edgeclust.stream import StreamWindow, WindowStream
+from edgeclust.stream import BlockStream, WindowBlock
 
-BATCH = 128
+BATCH = 256
 """Windows embedded at a time: more are no faster, and leave the processor's cache."""
 
 
@@ -83,7 +82,7 @@ def label_recording(
     metadata = encoder.metadata
     if metadata.image is not None:
         raise DataError("the model takes images, not recordings: use Labeler.label_images")
-    stream = WindowStream(
+    stream = BlockStream(
         metadata.channel_names,
         metadata.rate_hz,
         metadata.window,
@@ -103,8 +102,8 @@ def label_recording(
     parts = [_label_batch(encoder, gravity, [])]
     for start in range(0, len(samples), step):
         some = slice(start, start + step)
-        windows = stream.push(samples[some], None if t is None else t[some])
-        parts.append(_label_batch(encoder, gravity, windows))
+        blocks = stream.push(samples[some], None if t is None else t[some])
+        parts.append(_label_batch(encoder, gravity, blocks))
     parts.append(_label_batch(encoder, gravity, stream.finish()))
     names = [field.name for field in fields(RecordingLabels)]
     return RecordingLabels(
@@ -113,28 +112,27 @@ def label_recording(
 
 
 def _label_batch(
-    encoder: Encoder, gravity: GravityEstimate | None, windows: list[StreamWindow]
+    encoder: Encoder, gravity: GravityEstimate | None, blocks: list[WindowBlock]
 ) -> RecordingLabels:
     """Label the next windows of a recording; what is known of gravity is brought up to date."""
     metadata, clusters = encoder.metadata, encoder.metadata.clusters
-    n_windows = len(windows)
-    skipped = np.array([window.fault for window in windows], dtype=object)
+    t = np.concatenate([np.empty(0), *(block.t for block in blocks)])
+    skipped = np.concatenate([np.empty(0, object), *(block.fault for block in blocks)])
+    n_windows = len(t)
     labels = RecordingLabels(
-        t=np.array([window.t for window in windows], np.float64),
+        t=t,
         cluster=np.full(n_windows, -1, np.intp),
         distance=np.full(n_windows, np.nan),
         confidence=np.full(n_windows, np.nan),
         novel=np.zeros(n_windows, bool),
         skipped=skipped,
     )
-    sound = np.array([i for i, window in enumerate(windows) if window.fault is None], np.intp)
-    if gravity is not None:
-        turned = _turned(encoder, gravity, windows)
-    elif len(sound):
-        turned = np.stack([windows[i].samples for i in sound])
+    sound = np.flatnonzero(~skipped.astype(bool))
+    turned = [_turned(encoder, gravity, block) for block in blocks]
     if not len(sound):
         return labels
-    squared = clusters.squared_distances(encoder.embed(turned))
+    windows = turned[0] if len(turned) == 1 else np.concatenate(turned)
+    squared = clusters.squared_distances(encoder.embed(np.ascontiguousarray(windows)))
     fits = np.isfinite(squared).all(axis=1)  # or the samples are so large that it overflows
     skipped[sound[~fits]] = TOO_LARGE
     own, squared = sound[fits], squared[fits]
@@ -149,19 +147,21 @@ def _label_batch(
 
 
 def _turned(
-    encoder: Encoder, gravity: GravityEstimate, windows: list[StreamWindow]
+    encoder: Encoder, gravity: GravityEstimate | None, block: WindowBlock
 ) -> NDArray[np.float32]:
     """Return the windows that have no fault, each turned by what is known of gravity at it."""
     metadata = encoder.metadata
-    assert metadata.alignment is not None  # or nothing would be estimated
-    turned = [np.empty((0, len(metadata.channels), metadata.window), np.float32)]
-    starts = [i for i, window in enumerate(windows) if window.starts_segment]
-    for start, stop in pairwise(sorted({0, *starts, len(windows)})):
-        if windows[start].starts_segment:
-            gravity.restart()
-        sound = [window.samples for window in windows[start:stop] if window.fault is None]
-        if sound:
-            stacked = np.stack(sound)
-            known = gravity.follow(stacked)
-            turned.append(metadata.alignment.matrix(known, len(metadata.channels)) @ stacked)
-    return np.concatenate(turned)
+    windows = block.samples
+    faulty = block.fault.astype(bool)
+    if faulty.any():
+        windows = windows[~faulty]
+    if gravity is None or metadata.alignment is None:
+        return windows
+    if block.starts_segment:
+        gravity.restart()
+    if not len(windows):
+        return windows
+    known = gravity.follow(windows)
+    turn = metadata.alignment.matrix(known, len(metadata.channels))
+    turned: NDArray[np.float32] = turn @ windows
+    return turned

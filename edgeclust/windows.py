@@ -130,3 +130,60 @@ class WindowCutter:
         if self._n_kept > 0:
             self._kept[:, : self._n_kept] = samples[first:].T
         return [*windows]
+
+
+class BlockCutter:
+    """Cut a stream into windows as `WindowCutter` does, those of a push in one array.
+
+    Parameters
+    ----------
+    n_channels, window, stride, dtype
+        As `WindowCutter` takes them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from edgeclust.windows import BlockCutter
+    >>> cutter = BlockCutter(n_channels=1, window=4, stride=2)
+    >>> starts, windows = cutter.push(np.arange(7, dtype=np.float32)[:, None])
+    >>> starts.tolist(), windows.tolist()
+    ([0, 2], [[[0.0, 1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0, 5.0]]])
+    """
+
+    def __init__(
+        self, n_channels: int, window: int, stride: int, dtype: DTypeLike = np.float32
+    ) -> None:
+        check_window(window, stride)
+        self.window = window
+        self.stride = stride
+        self._kept = np.zeros((n_channels, 0), dtype)  # what is there of the next window
+        self._n_left_out = 0  # samples that come before it, where windows lie apart
+        self._next = 0  # index in the stream of the next window's first sample
+
+    def push(self, samples: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
+        """Take the next samples and return the windows they complete.
+
+        Parameters
+        ----------
+        samples : float array of shape (n_samples, n_channels)
+            Any number of samples, none included. Not modified.
+
+        Returns
+        -------
+        starts : intp array of shape (n_windows,)
+            Index in the stream of each window's first sample.
+        windows : float array of shape (n_windows, n_channels, window)
+            A view of a copy: windows that overlap share their samples.
+        """
+        first = min(self._n_left_out, len(samples))
+        self._n_left_out -= first
+        there = np.concatenate([self._kept, samples[first:].T], axis=1, dtype=self._kept.dtype)
+        starts = window_starts(there.shape[1], self.window, self.stride)
+        windows = np.empty((0, len(there), self.window), there.dtype)
+        if len(starts):
+            windows = sliding_window_view(there.T, self.window, axis=0)[:: self.stride]
+        stop = len(starts) * self.stride
+        self._n_left_out += max(0, stop - there.shape[1])
+        self._kept = there[:, stop:].copy()  # a view would hold on to all of it
+        self._next += stop
+        return self._next - stop + starts, windows

@@ -145,10 +145,23 @@ def to_numbers(columns: list[pa.ChunkedArray], dtype: Any = np.float64) -> NDArr
         NaN where one is missing, infinity where one is beyond the dtype.
     """
     numbers = np.empty((len(columns), len(columns[0])), dtype)
-    with np.errstate(over="ignore"):
-        for row, column in zip(numbers, columns, strict=True):
-            start = 0
-            for chunk in column.chunks:  # all at once they would be copied twice
-                row[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
-                start += len(chunk)
+    for row, column in zip(numbers, columns, strict=True):
+        copy_numbers(column, row)
     return numbers.T
+
+
+def copy_numbers(column: pa.ChunkedArray, row: NDArray[Any]) -> None:
+    """Copy a column of numbers.
+
+    Parameters
+    ----------
+    column : ChunkedArray
+        Of numbers.
+    row : array of floats, of its length
+        Filled: NaN where one is missing, infinity where one is beyond the dtype.
+    """
+    start = 0
+    with np.errstate(over="ignore"):
+        for chunk in column.chunks:  # all at once they would be copied twice
+            row[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+            start += len(chunk)

@@ -15,7 +15,7 @@ from edgeclust.card import Card
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import MOST_RATIO
-from edgeclust.har_data.quick_csv import to_numbers
+from edgeclust.har_data.quick_csv import copy_numbers
 from edgeclust.har_data.recording_csv import EMPTY, read_csv
 from edgeclust.har_data.time_columns import Place, to_seconds
 from edgeclust.samples import read_header
@@ -123,17 +123,28 @@ def _read_parquet(
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             columns = read_header(file.schema_arrow.names, channels, str(path))
-            wanted = [*channels, *(name for name in extras if name in columns)]
+            # One by one: all at once, unpacked, they take as much memory again.
+            for place, name in enumerate(channels):
+                column = file.read(columns=[name], use_threads=False)[name]
+                kind = column.type
+                if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
+                    raise DataError(f"{path}: column {name} holds {kind}, not numbers")
+                if not place:
+                    samples = np.empty((len(channels), len(column)), np.float32)
+                _refuse_other_length(column, samples)
+                copy_numbers(column, samples[place])
+            wanted = [name for name in extras if name in columns]
             table = file.read(columns=wanted, use_threads=False)
+            _refuse_other_length(table, samples)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: is no Parquet file, or is damaged or cut: {error}") from error
-    for name in channels:
-        kind = table[name].type
-        if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
-            raise DataError(f"{path}: column {name} holds {kind}, not numbers")
-    samples = to_numbers([table[name] for name in channels], np.float32)
-    others = table.select(wanted[len(channels) :]).to_pandas()
-    return _content(samples, others, card, time_kind, _sample_of(path))
+    return _content(samples.T, table.to_pandas(), card, time_kind, _sample_of(path))
+
+
+def _refuse_other_length(found: Any, samples: NDArray[np.float32]) -> None:
+    """Refuse what has more or fewer rows than the first column, as in a damaged file."""
+    if len(found) != samples.shape[1]:
+        raise pyarrow.ArrowInvalid(f"columns of {samples.shape[1]} and of {len(found)} rows")
 
 
 def _write_parquet(

@@ -64,9 +64,11 @@ def to_seconds(column: "pd.Series[float]", kind: str | None, place: Place) -> ND
     if column.dtype.kind == "M":  # Parquet has dates as such
         dates = pd.to_datetime(column, utc=True)
     elif kind in UNITS or (kind is None and column.dtype.kind in "iuf"):
-        numbers = pd.to_numeric(column, errors="coerce")
-        expected = f'a number is expected, as dataset.json says "time": "{kind}"'
-        _refuse_first(numbers.isna() & column.notna(), column, expected, place)
+        numbers = column
+        if column.dtype.kind not in "iuf":
+            numbers = pd.to_numeric(column, errors="coerce")
+            expected = f'a number is expected, as dataset.json says "time": "{kind}"'
+            _refuse_first(numbers.isna() & column.notna(), column, expected, place)
         return _from_numbers(numbers.to_numpy(), UNITS[kind or "s"], place)
     else:
         dates = _from_texts(column.astype("str").str.strip(), kind, place)

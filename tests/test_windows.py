@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeclust.errors import ConfigError
-from edgeclust.windows import WindowCutter, window_starts
+from edgeclust.windows import BlockCutter, WindowCutter, window_starts
 
 
 def test_starts_worked_by_hand() -> None:
@@ -32,6 +32,12 @@ def test_any_chunking_cuts_the_windows_of_the_whole(
     assert [start for start, _ in got] == window_starts(n_samples, window, stride).tolist()
     for start, cut in got:
         np.testing.assert_array_equal(cut, stream[start : start + window].T)
+    blocks = BlockCutter(2, window, stride)
+    starts, windows = zip(*map(blocks.push, np.split(stream, sorted(cuts))), strict=True)
+    assert np.concatenate(starts).tolist() == [start for start, _ in got]
+    np.testing.assert_array_equal(
+        np.concatenate(windows), np.reshape([cut for _, cut in got], (-1, 2, window))
+    )
 
 
 def test_the_cutter_keeps_less_than_a_window_however_long_the_stream() -> None:
@@ -40,6 +46,11 @@ def test_the_cutter_keeps_less_than_a_window_however_long_the_stream() -> None:
         cutter.push(np.zeros((7, 3), np.float32))
     assert cutter._kept.shape == (3, 50)
     assert cutter._kept.base is None  # a view would hold on to what it was cut from
+    blocks = BlockCutter(3, window=50, stride=25)
+    for _ in range(200):
+        blocks.push(np.zeros((7, 3), np.float32))
+    assert blocks._kept.shape[1] < 50
+    assert blocks._kept.base is None
 
 
 @pytest.mark.parametrize(("window", "stride", "name"), [(0, 1, "window"), (4, 0, "stride")])
@@ -50,3 +61,5 @@ def test_windows_and_strides_below_one_sample_are_refused(
         window_starts(10, window, stride)
     with pytest.raises(ConfigError, match=f"{name} should be at least 1 sample, got 0"):
         WindowCutter(1, window, stride)
+    with pytest.raises(ConfigError, match=f"{name} should be at least 1 sample, got 0"):
+        BlockCutter(1, window, stride)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,6 +167,22 @@ def test_parquet_has_labels_and_dates_of_its_own(tmp_path: Path) -> None:
     (recording,) = read_recordings_folder(folder)[1]
     assert recording.labels is not None
     assert recording.labels.tolist() == [1, -1, 2, 2, -1, 0]
+
+
+@pytest.mark.parametrize("short", ["ay", "time"])
+def test_parquet_columns_of_different_lengths_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short: str
+) -> None:
+    write_recordings_folder(CARD, toy_recordings(1, 1)[:1], tmp_path / "mine", "parquet")
+    read = pyarrow.parquet.ParquetFile.read
+
+    def read_damaged(file: Any, columns: list[str], **options: Any) -> Any:
+        table = read(file, columns=columns, **options)
+        return table.slice(1) if short in columns else table
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "read", read_damaged)
+    with pytest.raises(DataError, match=r"damaged or cut: columns of \d+ and of \d+ rows"):
+        read_recordings_folder(tmp_path / "mine")
 
 
 ONES = np.ones((4, 3), np.float32)
