@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgeclust.card import Card
+from edgeclust.card import Card, Channel
 from edgeclust.encoder import Encoder, open_encoder
 from edgeclust.errors import ConfigError, DataError
 from edgeclust.files import write_atomically
 from edgeclust.processes import MOST_JOBS, Died, n_cores, one_line, run_all
 from edgeclust.recording_labels import RecordingLabels, label_recording
+from edgeclust.units import unit_factor
 
 if TYPE_CHECKING:
     from edgeclust.model_file import ModelMetadata
@@ -296,7 +298,8 @@ def _jobs_of_folder(
     found = read_folder_card(folder)
     units = {channel.name: channel.unit for channel in found.card.channels}
     for channel in metadata.channels:
-        if units.get(channel.name) != channel.unit:
+        unit = units.get(channel.name)
+        if unit is None or unit_factor(unit, channel.unit) is None:
             shown = ", ".join(map(str, found.card.channels))
             raise DataError(f"{folder}: the model takes {channel}, the channels here are {shown}")
     _refuse_same(folder, out)
@@ -462,10 +465,7 @@ def label_file(encoder: Encoder, job: Job) -> Outcome:
             return Outcome(n_windows, was_done=True)
     metadata = encoder.metadata
     content = read_content(job.input, job.card, job.time_kind, with_labels=False)
-    wanted = [job.card.channel_names.index(name) for name in metadata.channel_names]
-    samples = content.samples
-    if wanted != [*range(samples.shape[1])]:
-        samples = samples[:, wanted]
+    samples = _as_taken(content.samples, job.card.channels, metadata.channels)
     labels = label_recording(encoder, samples, content.times, rate_hz=job.told_hz)
     if not len(labels):
         raise DataError(
@@ -478,6 +478,19 @@ def label_file(encoder: Encoder, job: Job) -> Outcome:
     return Outcome(len(labels), n_skipped, time.perf_counter() - started)
 
 
+def _as_taken(
+    samples: NDArray[np.float32], channels: Sequence[Channel], wanted: Sequence[Channel]
+) -> NDArray[np.float32]:
+    """Return samples with the channels that a model takes, in its order and its units."""
+    names = [channel.name for channel in channels]
+    columns = [names.index(channel.name) for channel in wanted]
+    if columns != [*range(samples.shape[1])]:
+        samples = samples[:, columns]
+    pairs = zip(columns, wanted, strict=True)
+    factors = [unit_factor(channels[index].unit, channel.unit) for index, channel in pairs]
+    return samples if factors == [1] * len(wanted) else samples * np.array(factors, np.float32)
+
+
 def _about(model_id: str, job: Job) -> dict[str, Any]:
     """Return all that the labels of a recording depend on."""
     with job.input.open("rb") as stream:
@@ -486,7 +499,7 @@ def _about(model_id: str, job: Job) -> dict[str, Any]:
         "version": VERSION,
         "model": model_id,
         "recording": content,
-        "channels": job.card.channel_names,
+        "channels": [*map(str, job.card.channels)],
         "subject": job.subject,
         "session": job.session,
         "rate_hz": job.told_hz,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,13 +159,24 @@ def test_a_recordings_folder_says_whose_its_files_are(toy_model: Path, tmp_path:
     assert table.cluster.tolist() == [event.cluster for event in events]
 
 
-def test_units_that_are_not_the_models_are_refused(toy_model: Path, tmp_path: Path) -> None:
+def test_units_that_are_not_the_models_are_converted_or_refused(
+    toy_model: Path, tmp_path: Path
+) -> None:
     channels = tuple(Channel(name, "m/s^2") for name in TOY_CARD.channel_names)
     card = Card("mine", 25.0, channels, window=50, stride=25)
-    recordings = [type(r)(r.signal, "1", "1") for r in RECORDINGS[:1]]
-    write_recordings_folder(card, recordings, tmp_path / "mine")
-    said = fails_with(run("label-many", toy_model, tmp_path / "mine", "--out", tmp_path / "out"))
-    assert "the model takes ax (g), the channels here are ax (m/s^2)" in said
+    metric = [type(r)(r.signal * np.float32(9.80665), r.subject, r.session) for r in RECORDINGS[:1]]
+    write_recordings_folder(card, metric, tmp_path / "mine", "npz")
+    report = label_population(toy_model, str(tmp_path / "mine"), tmp_path / "out", workers=1)
+    assert report.n_labelled == 1
+    (written,) = (tmp_path / "out").glob("*.parquet")
+    events = Labeler.open(toy_model, learn="off").push(RECORDINGS[0].signal.T)
+    table = pd.read_parquet(written)
+    assert table.cluster.tolist() == [event.cluster for event in events]
+    np.testing.assert_allclose(table.distance, [e.distance for e in events], rtol=1e-4)
+    lux = replace(card, channels=tuple(Channel(name, "lux") for name in TOY_CARD.channel_names))
+    write_recordings_folder(lux, metric, tmp_path / "lux")
+    said = fails_with(run("label-many", toy_model, tmp_path / "lux", "--out", tmp_path / "out"))
+    assert "the model takes ax (g), the channels here are ax (lux)" in said
 
 
 def test_bad_recordings_are_told_at_the_end_and_the_rest_is_labelled(
