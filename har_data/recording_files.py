@@ -104,7 +104,7 @@ def recording_table(
 def _read_csv(path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]) -> Content:
     """Read a CSV."""
     samples, others, text = read_csv(path, card.channel_names)
-    others = others.drop(columns={*EXTRAS} - {*extras}, errors="ignore")
+    others = {name: column for name, column in others.items() if name in extras}
     return _content(samples, others, card, time_kind, text.place)
 
 
@@ -132,7 +132,7 @@ def _read_parquet(
         if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)):
             raise DataError(f"{path}: column {name} holds {kind}, not numbers")
     samples = to_numbers([table[name] for name in channels], np.float32)
-    others = table.select(wanted[len(channels) :]).to_pandas()
+    others = {name: table[name].to_pandas() for name in wanted[len(channels) :]}
     return _content(samples, others, card, time_kind, _sample_of(path))
 
 
@@ -217,7 +217,7 @@ FORMATS = {
 
 def _content(
     samples: NDArray[np.float32],
-    others: pd.DataFrame,
+    others: "Mapping[str, pd.Series[Any]]",
     card: Card,
     time_kind: str | None,
     place: Place,

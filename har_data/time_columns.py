@@ -64,9 +64,11 @@ def to_seconds(column: "pd.Series[float]", kind: str | None, place: Place) -> ND
     if column.dtype.kind == "M":  # Parquet has dates as such
         dates = pd.to_datetime(column, utc=True)
     elif kind in UNITS or (kind is None and column.dtype.kind in "iuf"):
-        numbers = pd.to_numeric(column, errors="coerce")
-        expected = f'a number is expected, as dataset.json says "time": "{kind}"'
-        _refuse_first(numbers.isna() & column.notna(), column, expected, place)
+        numbers = column
+        if column.dtype.kind not in "iuf":
+            numbers = pd.to_numeric(column, errors="coerce")
+            expected = f'a number is expected, as dataset.json says "time": "{kind}"'
+            _refuse_first(numbers.isna() & column.notna(), column, expected, place)
         return _from_numbers(numbers.to_numpy(), UNITS[kind or "s"], place)
     else:
         dates = _from_texts(column.astype("str").str.strip(), kind, place)
@@ -134,9 +136,9 @@ def longest_gap(rate_hz: float) -> float:
 
 def _from_numbers(numbers: NDArray[Any], parts: int, place: Place) -> NDArray[np.float64]:
     """Return the seconds that numbers count in some parts of a second."""
-    wrong = ~np.isfinite(numbers)
-    if wrong.any():
-        row = int(wrong.argmax())
+    sound = np.isfinite(numbers)
+    if not sound.all():
+        row = int(sound.argmin())
         held = "is empty" if np.isnan(numbers[row]) else f"holds {numbers[row]}"
         raise DataError(f"{place(row)}: column time {held}, a time is expected")
     if numbers.dtype.kind == "u":
