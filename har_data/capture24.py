@@ -74,6 +74,7 @@ SOURCE = Source(
     archives=ARCHIVES,
     read=_recordings,
     null_class="what nobody annotated",
+    version=2,
     citation='Chan, Hang, Tong, Acquah, Schonfeldt, Gershuny and Doherty, "CAPTURE-24: a large '
     "dataset of wrist-worn activity tracker data collected in the wild for human activity "
     'recognition", Scientific Data 11, 2024',

@@ -12,7 +12,7 @@ from edgeclust.errors import DataError
 
 def class_indices(
     where: str, ids: Any, known: Collection[int | str], null: int | str | None = None
-) -> NDArray[np.int8]:
+) -> NDArray[np.integer[Any]]:
     """Return the place of each label among those that are known.
 
     Parameters
@@ -29,7 +29,7 @@ def class_indices(
     Returns
     -------
     labels : int8 array of shape (n_samples,)
-        Index of the class, -1 for `null`.
+        Index of the class, -1 for `null`; int16 where there are more classes than int8 counts.
 
     Raises
     ------
@@ -43,17 +43,23 @@ def class_indices(
     [1, -1, 0]
     """
     places = {label: place for place, label in enumerate(known)}
+    places |= {} if null is None else {null: -1}
     values = pd.Series(ids)
-    labels = values.map(places if null is None else places | {null: -1})  # once per category
-    unknown = labels.isna().to_numpy()
-    if unknown.any():
-        first = int(unknown.argmax())
-        raise DataError(
-            f"{where}, record {first + 1}: unknown label {_shown(values.iloc[first])}: known are "
-            f"{', '.join(map(str, known))}"
-        )
-    indices: NDArray[np.int8] = np.asarray(labels, np.int8)
-    return indices
+    plain = values.cat.codes if isinstance(values.dtype, pd.CategoricalDtype) else values
+    # One label mostly stands on record after record: looked up once for each run.
+    begins = np.ones(len(plain), bool)
+    begins[1:] = plain.to_numpy()[1:] != plain.to_numpy()[:-1]
+    firsts = np.flatnonzero(begins)
+    found = values.iloc[firsts].tolist()
+    for first, label in zip(firsts.tolist(), found, strict=True):
+        if label not in places:
+            raise DataError(
+                f"{where}, record {first + 1}: unknown label {_shown(label)}: known are "
+                f"{', '.join(map(str, known))}"
+            )
+    dtype = np.int8 if len(known) <= np.iinfo(np.int8).max else np.int16
+    labels = np.array([places[label] for label in found], dtype)
+    return np.repeat(labels, np.diff(firsts, append=len(plain)))
 
 
 def _shown(label: Any) -> str:

@@ -52,7 +52,8 @@ def _bouts(members: Members, paths: list[str]) -> Iterator[Bout]:
         table = read_columns(members, path, [*CARD.channel_names, "label"], stamps=["timestamp"])
         times = seconds(where, table["timestamp"])
         labels = class_indices(where, table["label"], CLASSES)
-        yield Bout(times, table[CARD.channel_names].to_numpy(), labels, name, name)
+        samples = table.iloc[:, : len(CARD.channels)].to_numpy()  # a view, where by name is none
+        yield Bout(times, samples, labels, name, name)
 
 
 def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Recording]:

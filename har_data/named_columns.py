@@ -12,7 +12,7 @@ import pandas as pd
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
-from edgeclust.har_data.quick_csv import NAME, NUMBER, STAMP, read_quickly, to_numbers
+from edgeclust.har_data.quick_csv import NAME, STAMP, read_quickly, to_series
 
 BEYOND = "\N{REPLACEMENT CHARACTER}"
 """Name of the column that holds what lines have beyond the others; no file calls one so."""
@@ -61,16 +61,14 @@ def read_columns(
         columns = list(header or next(csv.reader([first or ""]), []))
         if missing := [column for column in wanted if column not in columns]:
             raise DataError(f"{where}: has no column {missing[0]!r}, it has {', '.join(columns)}")
-        kinds = {NUMBER: numbers, NAME: texts, STAMP: stamps}
-        places = {columns.index(c): kind for kind, names in kinds.items() for c in names}
-        quick = None if end else read_quickly(stream, places, len(columns))
-    if quick and not any(column.null_count for column in quick[len(wanted) - len(stamps) :]):
-        table = pd.DataFrame(index=range(len(quick[0])))
-        if numbers:
-            found = to_numbers(quick[: len(numbers)])
-            table = pd.DataFrame(found, columns=list(numbers), copy=False)
-        others = zip(wanted, quick, strict=True)
-        return table.assign(**{c: q.to_pandas() for c, q in [*others][len(numbers) :]})
+        kinds = {name: NAME for name in texts} | {name: STAMP for name in stamps}
+        others = {columns.index(name): kind for name, kind in kinds.items()}
+        places = [columns.index(name) for name in numbers]
+        quick = None if end else read_quickly(stream, places, others, len(columns))
+    if quick and not any(c.null_count for c in quick[1] if c.type == STAMP):
+        table = pd.DataFrame(quick[0], columns=list(numbers), copy=False)
+        named = zip(kinds, quick[1], strict=True)
+        return table.assign(**{name: to_series(column) for name, column in named})
     with _open(members, name) as stream:
         if not header:
             stream.readline()

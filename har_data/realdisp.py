@@ -105,12 +105,13 @@ def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterato
             raise DataError(f"{where}: is no log of REALDISP by its name")
         table = read_numbers(members, path, len(CARD.channels) + 3, "\t")
         samples = table[:, 2:-1]
-        if not samples.any():
+        if not (samples[0].any() or samples.any()):
             repairs[f"log of nothing but zeros left out ({name})"] += 1
             continue
         labels = class_indices(where, table[:, -1], range(1, len(CARD.classes) + 1), null=0)
         times = table[:, 0] + table[:, 1] / 1e6
-        yield Bout(times, samples * to_units, labels, subject=found[1], session=found[2])
+        samples *= to_units
+        yield Bout(times, samples, labels, subject=found[1], session=found[2])
 
 
 def _source(scenario: str, what: str) -> Source:

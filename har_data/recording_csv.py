@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
-from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly, to_numbers
+from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly, to_series
 from edgeclust.samples import read_header, to_number
 
 EMPTY = ["", "nan", "NaN"]
@@ -96,7 +96,7 @@ class CsvText:
 
 def read_csv(
     path: Path, channels: Sequence[str]
-) -> tuple[NDArray[np.float32], pd.DataFrame, CsvText]:
+) -> tuple[NDArray[np.float32], "dict[str, pd.Series[Any]]", CsvText]:
     """Read the channels of a recording, and ``time`` and ``label`` where they are there.
 
     Parameters
@@ -112,8 +112,9 @@ def read_csv(
     -------
     samples : float32 array of shape (n_samples, n_channels)
         NaN where a cell is empty, infinity beyond float32; those of a channel in a row in memory.
-    others : DataFrame
-        ``time`` as numbers or as it stands, ``label`` as it stands, NaN where empty.
+    others : dict of str to Series
+        ``time`` as numbers or as it stands, ``label`` as it stands, NaN where empty; where they
+        are there.
     text : CsvText
         Says on which line a sample stands.
 
@@ -141,19 +142,19 @@ def read_csv(
     with np.errstate(over="ignore"):
         for row, name in zip(samples, channels, strict=True):
             row[:] = table[name]
-    return samples.T, table.drop(columns=list(channels)), text
+    return samples.T, {name: table[name] for name in ("time", "label") if name in table}, text
 
 
 def _read_at_once(
     text: CsvText, channels: Sequence[str]
-) -> tuple[NDArray[np.float32], pd.DataFrame] | None:
+) -> "tuple[NDArray[np.float32], dict[str, pd.Series[Any]]] | None":
     """Read a file in which nothing is unusual; None for others, which are looked at closer.
 
     Such a one is in ASCII, without quotes and decimal commas, and its times are numbers.
     """
     if text.separator != "," or len(text.columns) < 2:
         return None
-    kinds = {**dict.fromkeys(channels, NUMBER), "label": NAME}
+    kinds = {"label": NAME}
     with text.path.open("rb") as stream:
         stream.readline()  # the header
         start = stream.tell()
@@ -163,13 +164,13 @@ def _read_at_once(
                 return None
         stream.seek(start)
         names = [name for name in kinds if name in text.columns]
-        places = {text.columns.index(name): kinds[name] for name in names}
-        found = read_quickly(stream, places, len(text.columns))
+        others = {text.columns.index(name): kinds[name] for name in names}
+        places = [text.columns.index(name) for name in channels]
+        found = read_quickly(stream, places, others, len(text.columns), dtype=np.float32)
     if found is None:
         return None
-    samples = to_numbers(found[: len(channels)], np.float32)
-    others = zip(names[len(channels) :], found[len(channels) :], strict=True)
-    return samples, pd.DataFrame({name: column.to_pandas() for name, column in others}, copy=False)
+    samples, columns = found
+    return samples, {n: to_series(column) for n, column in zip(names, columns, strict=True)}
 
 
 def _kind_of_time(text: CsvText, line: bytes) -> Any:

@@ -104,7 +104,7 @@ def recording_table(
 def _read_csv(path: Path, card: Card, time_kind: str | None, extras: tuple[str, ...]) -> Content:
     """Read a CSV."""
     samples, others, text = read_csv(path, card.channel_names)
-    others = others.drop(columns={*EXTRAS} - {*extras}, errors="ignore")
+    others = {name: column for name, column in others.items() if name in extras}
     return _content(samples, others, card, time_kind, text.place)
 
 
@@ -138,7 +138,8 @@ def _read_parquet(
             _refuse_other_length(table, samples)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: is no Parquet file, or is damaged or cut: {error}") from error
-    return _content(samples.T, table.to_pandas(), card, time_kind, _sample_of(path))
+    others = {name: table[name].to_pandas() for name in wanted}
+    return _content(samples.T, others, card, time_kind, _sample_of(path))
 
 
 def _refuse_other_length(found: Any, samples: NDArray[np.float32]) -> None:
@@ -228,7 +229,7 @@ FORMATS = {
 
 def _content(
     samples: NDArray[np.float32],
-    others: pd.DataFrame,
+    others: "Mapping[str, pd.Series[Any]]",
     card: Card,
     time_kind: str | None,
     place: Place,

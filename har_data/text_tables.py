@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
-from edgeclust.har_data.quick_csv import MISSING, NUMBER, read_quickly, to_numbers
+from edgeclust.har_data.quick_csv import MISSING, read_quickly
 
 
 def read_numbers(
@@ -37,11 +37,12 @@ def read_numbers(
         which line.
     """
     with members.open(name) as stream:
-        kinds = dict.fromkeys(range(n_columns), NUMBER)
         # Between spaces there may be nothing else: more than one are one.
         missing = MISSING if separator else MISSING[1:]
-        if quick := read_quickly(stream, kinds, n_columns, separator or " ", missing=missing):
-            return to_numbers(quick)
+        places = range(n_columns)
+        quick = read_quickly(stream, places, {}, n_columns, separator or " ", missing=missing)
+        if quick:
+            return quick[0]
     where = f"{members.where}: {name}"
     try:
         with members.open(name) as stream:

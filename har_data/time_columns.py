@@ -136,9 +136,9 @@ def longest_gap(rate_hz: float) -> float:
 
 def _from_numbers(numbers: NDArray[Any], parts: int, place: Place) -> NDArray[np.float64]:
     """Return the seconds that numbers count in some parts of a second."""
-    wrong = ~np.isfinite(numbers)
-    if wrong.any():
-        row = int(wrong.argmax())
+    sound = np.isfinite(numbers)
+    if not sound.all():
+        row = int(sound.argmin())
         held = "is empty" if np.isnan(numbers[row]) else f"holds {numbers[row]}"
         raise DataError(f"{place(row)}: column time {held}, a time is expected")
     if numbers.dtype.kind == "u":

@@ -112,13 +112,14 @@ def to_steady_rate(
     >>> repairs
     Repairs(n_repeated=1, n_out_of_order=1, n_gaps=1, n_lonely=0)
     """
-    cuts = np.flatnonzero(np.abs(np.diff(times)) > most_gap_s) + 1
+    steps = times[1:] - times[:-1]
+    cuts = np.flatnonzero(np.abs(steps) > most_gap_s) + 1
     stretches, clocks, n_repeated, n_out_of_order, n_lonely = [], [], 0, 0, 0
     for start, stop in pairwise([0, *cuts.tolist(), len(times)]):
         own, rows = times[start:stop], slice(start, stop)
         values, classes = samples[rows], labels[rows]
-        if not (np.diff(own) > 0).all():
-            n_out_of_order += int((np.diff(own) < 0).sum())
+        if not (steps[start : stop - 1] > 0).all():
+            n_out_of_order += int((steps[start : stop - 1] < 0).sum())
             order = np.argsort(own, kind="stable")
             order = order[np.diff(own[order], prepend=-np.inf) > 0]
             n_repeated += stop - start - len(order)
@@ -200,9 +201,12 @@ def is_steady(times: NDArray[np.float64], rate_hz: float) -> bool:
     >>> is_steady(np.arange(99) / 49, 50.0)
     False
     """
-    steps = np.diff(times) * rate_hz
+    steps = times[1:] - times[:-1]
+    steps *= rate_hz
     drift = abs(float(steps.sum()) - len(steps))
-    return bool((np.abs(steps - 1) <= JITTER).all() and drift <= max(1, DRIFT * len(steps)))
+    steps -= 1
+    worst = np.abs(steps, out=steps).max(initial=0)
+    return bool(worst <= JITTER and drift <= max(1, DRIFT * len(steps)))
 
 
 def change_rate(samples: NDArray[np.float64], from_hz: float, to_hz: float) -> NDArray[np.float64]:

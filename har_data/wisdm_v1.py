@@ -5,16 +5,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import IO
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from edgeclust.card import Card, Channel
 from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members
-from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly
+from edgeclust.har_data.quick_csv import BLOCK, NAME, WHOLE, read_quickly, to_series
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.units import STANDARD_GRAVITY
@@ -45,10 +47,10 @@ FAULTS = {
 }
 """What is wrong with the lines, and is read nonetheless where the record is whole."""
 
-COLUMNS = ["user", "activity", "time", "x", "y", "z"]
+LINE = 1 << 10
+"""Bytes that a line has at most, as a rule: one more than a block of them is still one block."""
 
-BLOCK = 1 << 18
-"""Bytes of lines that are looked at together."""
+COLUMNS = ["user", "activity", "time", "x", "y", "z"]
 
 CARD = Card(
     name="wisdm-v1",
@@ -71,12 +73,12 @@ def _recordings(members: Members, paths: list[str], repairs: Counter[str]) -> It
 def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterator[Bout]:
     """Cut the records where the person or the activity changes."""
     (path,) = paths
-    table = _read_records(members, path, repairs)
+    table, samples = _read_records(members, path, repairs)
 
     labels = class_indices(f"{members.where}: {path}", table["activity"], ACTIVITIES)
     users = table["user"].to_numpy()
     times = table["time"].to_numpy() / 1e9
-    samples = table[["x", "y", "z"]].to_numpy() / STANDARD_GRAVITY
+    samples /= STANDARD_GRAVITY
     edges = np.flatnonzero((np.diff(users) != 0) | (np.diff(labels) != 0)) + 1
     n_bouts: dict[int, int] = {}
     for start, stop in pairwise([0, *edges.tolist(), len(table)]):
@@ -86,13 +88,21 @@ def _bouts(members: Members, paths: list[str], repairs: Counter[str]) -> Iterato
         yield Bout(times[own], samples[own], labels[own], str(user), session)
 
 
-def _read_records(members: Members, path: str, repairs: Counter[str]) -> pd.DataFrame:
-    """Return the records that are whole and have a time, and count what else there was."""
-    content, faults = members.read(path), Counter[str]()
-    table = _read_at_once(content, faults)
-    if table is None:
+def _read_records(
+    members: Members, path: str, repairs: Counter[str]
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Return the records that are whole and have a time, and count what else there was.
+
+    They are user, activity and time of each, and the samples.
+    """
+    faults = Counter[str]()
+    with members.open(path) as stream:
+        quick = _read_at_once(stream, faults)
+    if quick:
+        table, samples = quick
+    else:
         faults.clear()
-        text = b"".join(_whole_records(content, faults))
+        text = b"".join(_whole_records(members.read(path), faults))
         if not text:
             raise DataError(f"{members.where}: {path} holds no record user,activity,time,x,y,z;")
         table = pd.read_csv(
@@ -103,45 +113,58 @@ def _read_records(members: Members, path: str, repairs: Counter[str]) -> pd.Data
             keep_default_na=False,
             comment=";",
         )
+        samples = table[[*"xyz"]].to_numpy()
     repairs.update(faults)
-    timed = table["time"] > 0
+    timed = table["time"].to_numpy() > 0
     repairs["records of time 0 left out"] += int((~timed).sum())
-    return table if timed.all() else table[timed]
+    return (table, samples) if timed.all() else (table[timed], samples[timed])
 
 
-def _read_at_once(content: bytes, faults: Counter[str]) -> pd.DataFrame | None:
+def _read_at_once(
+    stream: IO[bytes], faults: Counter[str]
+) -> tuple[pd.DataFrame, NDArray[np.float64]] | None:
     """Read the records, looking closer only at blocks whose lines do not all end in a ``;``.
 
     None where a cell is other than that of a sound record, which the text as a whole then tells.
     """
-    text: list[bytes] = []
-    for block in _blocks(content):
-        marks = np.frombuffer(block, np.uint8)
-        ends, stops = marks == ord("\n"), marks == ord(";")
-        both = np.count_nonzero(stops[:-1] & ends[1:])
-        if both == np.count_nonzero(ends) == np.count_nonzero(stops) and b"\r" not in block:
-            text.append((marks - (ord(";") - ord(" ")) * stops.view(np.uint8)).tobytes())
-        else:
-            text += [run.replace(b";", b" ") for run in _whole_records(block, faults)]
-    kinds = dict(enumerate((WHOLE, NAME, WHOLE, NUMBER, NUMBER, NUMBER)))
-    quick = read_quickly(io.BytesIO(b"".join(text)), kinds, len(kinds), missing=())
-    if quick is None:
+    others = dict(enumerate((WHOLE, NAME, WHOLE)))
+    found = read_quickly(_Records(stream, faults), range(3, 6), others, 6, missing=())
+    if found is None:
         return None
-    columns = {c: q.to_pandas() for c, q in zip(COLUMNS, quick, strict=True)}
-    table = pd.DataFrame(columns, copy=False)
-    sound = (table[["user", "time"]].to_numpy() >= 0).all()
-    sound &= np.isfinite(table[["x", "y", "z"]].to_numpy()).all()
-    named = all(re.fullmatch(r"\w+", name) for name in table["activity"].cat.categories)
-    return table if sound and named else None
+    samples, columns = found
+    named = zip(COLUMNS, columns, strict=False)
+    table = pd.DataFrame({name: to_series(column) for name, column in named}, copy=False)
+    sound = table["user"].min() >= 0 and table["time"].min() >= 0 and np.isfinite(samples).all()
+    sound &= all(re.fullmatch(r"\w+", name) for name in table["activity"].cat.categories)
+    return (table, samples) if sound else None
 
 
-def _blocks(content: bytes) -> Iterator[bytes]:
-    """Cut a text behind some of its lines."""
-    start = 0
-    while start < len(content):
-        end = content.rfind(b"\n", start, start + BLOCK) + 1 or len(content)
-        yield content[start:end]
-        start = end
+class _Records(io.RawIOBase):
+    """The whole records of a stream, a line each, and what else there was counted."""
+
+    def __init__(self, stream: IO[bytes], faults: Counter[str]) -> None:
+        self._stream, self._faults, self._left = stream, faults, b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next of them, some bytes at most."""
+        while not self._left:
+            block = self._stream.read(BLOCK - LINE) + self._stream.readline()
+            if not block:
+                return b""
+            if not _is_sound(block):
+                block = b"".join(_whole_records(block, self._faults))
+            self._left = block.replace(b";", b" ")
+        found, self._left = self._left[:size], self._left[size:]
+        return found
+
+
+def _is_sound(block: bytes) -> bool:
+    """Tell whether all lines end in a ``;``, and have no other."""
+    marks = np.frombuffer(block, np.uint8)
+    stops, ends = marks == ord(";"), marks == ord("\n")
+    n_stops = np.count_nonzero(stops)
+    stops[:-1] &= ends[1:]
+    return np.count_nonzero(stops) == np.count_nonzero(ends) == n_stops and b"\r" not in block
 
 
 def _whole_records(content: bytes, faults: Counter[str]) -> Iterator[bytes]:

@@ -131,8 +131,8 @@ def test_wisdm_v1_reads_sound_lines_as_the_careful_way_reads_them(
                 if results is careful:
                     patch.setattr(wisdm_v1, "SOUND_LINES", re.compile(rb"(?!)"))
                 repairs: Counter[str] = Counter()
-                table = wisdm_v1._read_records(members, wisdm_v1.FILE, repairs)
-                results.append((table.to_csv(), repairs))
+                table, samples = wisdm_v1._read_records(members, wisdm_v1.FILE, repairs)
+                results.append((table.to_csv() + repr(samples.tolist()), repairs))
     assert quick == careful
 
 

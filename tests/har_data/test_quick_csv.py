@@ -32,21 +32,39 @@ def slowly(*args: object, **options: object) -> None:
     ],
 )
 def test_a_cell_that_is_other_than_expected_is_left_to_others(kind: object, cell: str) -> None:
-    assert read_quickly(io.BytesIO(f"{cell}\t1\n".encode()), {0: kind}, 2, "\t") is None
+    text = io.BytesIO(f"{cell}\t1\n".encode())
+    assert read_quickly(text, [], {0: kind}, 2, "\t") is None
+
+
+@pytest.mark.parametrize("cell", ["nan(1)", "-nan", "NAN", "1_0", "x"])
+def test_a_number_that_is_none_is_left_to_others(cell: str) -> None:
+    text = f"1,2\nnan,\n3,{cell}\n".encode()
+    assert read_quickly(io.BytesIO(text), [0, 1], {}, 2) is None
+    assert read_quickly(io.BytesIO(text), [0], {}, 2) is not None
 
 
 @pytest.mark.parametrize(
     "text", ["", "\n", "1,2\n3\n", "1,2\n3,4,\n", "1,2\n \n", '1,"2\n', "1,\xe4\n"]
 )
 def test_a_line_that_is_other_than_expected_is_left_to_others(text: str) -> None:
-    assert read_quickly(io.BytesIO(text.encode()), {0: NUMBER}, 2) is None
+    assert read_quickly(io.BytesIO(text.encode()), [0], {}, 2) is None
 
 
 def test_missing_numbers_are_read_and_names_are_never_missing() -> None:
     table = io.BytesIO(b"1,a\n,nan\nnan,\nNaN,a\n")
-    numbers, names = read_quickly(table, {0: NUMBER, 1: NAME}, 2) or []
-    assert numbers.to_pylist() == [1, None, None, None]
+    found = read_quickly(table, [0], {1: NAME}, 2)
+    assert found is not None
+    numbers, (names,) = found
+    np.testing.assert_array_equal(numbers, [[1], [np.nan], [np.nan], [np.nan]])
     assert names.to_pylist() == ["a", "nan", "", "a"]
+
+
+def test_infinities_are_numbers() -> None:
+    table = io.BytesIO(b"inf,-inf\n1e39,\n-inf,2\n")
+    found = read_quickly(table, [0, 1], {}, 2, dtype=np.float32)
+    assert found is not None
+    expected = [[np.inf, -np.inf], [np.inf, np.nan], [-np.inf, 2]]
+    np.testing.assert_array_equal(found[0], np.array(expected, np.float32))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
