@@ -169,7 +169,7 @@ def bench(models: Sequence[Path]) -> BenchReport:
     """Measure model files under onnxruntime, and the first under numpy too.
 
     Everything runs at one thread that does not spin, as on a wearable. What is compared is run
-    in turn, window by window, so that a busy machine is so to all of it.
+    window by window, in an order drawn anew for each, so that a busy machine is so to all of it.
 
     Parameters
     ----------
@@ -262,16 +262,19 @@ def _time_windows(
     windows = _windows(encoders[0], N_WARM + N_WINDOWS)
     loops, networks = np.empty((2, len(windows), len(encoders)))
     bare = np.empty((len(windows), len(sessions)))
+    rng = np.random.default_rng(0)
     for n, (window, news) in enumerate(windows):
-        for which, label in enumerate(labels):
+        # In another order each time, for who comes first finds another's numbers in the cache.
+        for which in rng.permutation(len(labels) + len(sessions)).tolist():
+            call = which - len(labels)
             started = time.perf_counter()
-            label(news)
-            loops[n, which] = time.perf_counter() - started
-            networks[n, which] = watches[which].seconds
-        for which, run in enumerate(sessions):
-            started = time.perf_counter()
-            run(["embedding"], {"window": window})
-            bare[n, which] = time.perf_counter() - started
+            if call < 0:
+                labels[which](news)
+                loops[n, which] = time.perf_counter() - started
+                networks[n, which] = watches[which].seconds
+            else:
+                sessions[call](["embedding"], {"window": window})
+                bare[n, call] = time.perf_counter() - started
     counted = slice(N_WARM, None)
     return loops[counted] * 1e6, networks[counted] * 1e6, bare[counted] * 1e6
 

@@ -85,7 +85,9 @@ def quantize(
             after,
             _Windows(windows),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=[*LAYERS],
+            # What is rectified is quantised behind that: all steps for what is above 0, and the
+            # rounding rectifies.
+            op_types_to_quantize=[*LAYERS, "Relu"],
             nodes_to_exclude=[*keep_float],
             per_channel=True,
             reduce_range=True,

@@ -142,7 +142,7 @@ def _twin(layer: nn.Module, order: Tensor | None) -> nn.Module:
             for name, value in (("kernel_size", 1), ("stride", 1), ("padding", 0))
         }
         # Its first weights are not drawn, as the generator is another's.
-        twin = nn.utils.skip_init(
+        twin = nn.utils.skip_init(  # type: ignore[no-untyped-call]
             nn.Conv2d, layer.in_channels, layer.out_channels, bias=layer.bias is not None, **sides
         )
         weight = state["weight"] if order is None else state["weight"][:, order]

@@ -53,7 +53,9 @@ def graph(model: TrainedModel) -> onnx.ModelProto:
 @pytest.fixture
 def _never_slower(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the clock out: which file is quicker is the machine's."""
-    monkeypatch.setattr(int8, "latencies_us", lambda encoders, dataset: [2.0, 1.0])
+    monkeypatch.setattr(
+        int8, "latencies_us", lambda encoders, dataset: [2.0, *[1.0] * (len(encoders) - 1)]
+    )
 
 
 def quantized(
@@ -109,7 +111,9 @@ def test_a_file_that_is_slower_is_not_written(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(int8, "latencies_us", lambda encoders, dataset: [1.0, 1.5])
+    monkeypatch.setattr(
+        int8, "latencies_us", lambda encoders, dataset: [1.0, *[1.5] * (len(encoders) - 1)]
+    )
     with pytest.raises(
         ParityError,
         match=r"all layers in 8 bits: .*the first two and the last layer in float: 1.5 us a window "
@@ -117,6 +121,16 @@ def test_a_file_that_is_slower_is_not_written(
     ):
         export_model(model, tmp_path / "m.onnx", toy_dataset, int8=True, training={}, versions={})
     assert os.listdir(tmp_path) == []
+
+
+def test_of_those_that_label_alike_the_quickest_is_taken(
+    graph: onnx.ModelProto, toy_dataset: WindowedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = [4.0, 3.0, 5.0, 1.0, 2.0]  # in float, then with more and more layers in float
+    monkeypatch.setattr(int8, "latencies_us", lambda encoders, dataset: times)
+    found = quantized(graph, toy_dataset)
+    assert found.layers == "the first and the last layer in float"
+    assert (found.latency_us, found.float_latency_us) == (1.0, 4.0)
 
 
 @pytest.mark.usefixtures("_never_slower")
