@@ -594,7 +594,7 @@ def grow(
             us_at[done] = round(1e6 * (spent - last) / (done - since), 1)
             last, since = spent, done
     note = "" if done == n_windows else f"{budget:g} s were up after {done} windows"
-    if note:
+    if note and base:  # or the first milestone was not reached
         kib_at[done] = resident_kib() - base
         us_at[done] = round(1e6 * (spent - last) / max(1, done - since), 1)
     return Growth(name, kib_at, us_at, done, note)
