@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/training.py watch recordings/hapt --json training.json
     .venv/bin/python benchmarks/training.py --growth --plot docs/growth-of-cost.png
+    .venv/bin/python benchmarks/training.py --products
 
 All in one process, step about with step, so that whatever else the machine does hits all alike;
 medians, on a CPU of one thread's own time, on CUDA of time as it passes. Measured are, in windows
@@ -19,7 +20,8 @@ a second,
 on the data that are named and on noise shaped like REALDISP (117 channels, windows of 512 samples,
 stride 5, 33 clusters). Then where a step's time goes, and the share of the assignment with 33
 clusters and one block of 256 windows. Some minutes. `recordings/hapt` is the folder that
-benchmarks/recordings.py makes.
+benchmarks/recordings.py makes. The last command times the two products of matrices that the first
+learnt convolution is on REALDISP's shape, alone: what a step there can reach at most.
 """
 
 import argparse
@@ -84,13 +86,18 @@ def main() -> None:
     parser.add_argument("--wall", action="store_true", help="all cores, time as it passes")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--growth", action="store_true", help="cost growth instead")
+    parser.add_argument("--products", action="store_true", help="bare products of matrices")
     parser.add_argument("--plot", type=Path, help="figure of the cost growth")
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     arguments = parser.parse_args()
     if not arguments.wall and arguments.device == "cpu":
         torch.set_num_threads(1)
-    if arguments.growth:
-        found: Any = growth(arguments.device)
+    if arguments.products:
+        found: Any = products(arguments.rounds)
+        for name, taken in found.items():
+            print(f"{name}: {taken['ms']:.0f} ms, {taken['gflop_per_s']:.0f} GFLOP/s")
+    elif arguments.growth:
+        found = growth(arguments.device)
         print_growth(found)
         if arguments.plot:
             draw_growth(found).savefig(arguments.plot, dpi=110)
@@ -351,6 +358,28 @@ def print_tables(found: list[dict[str, Any]]) -> None:
     split.title = "milliseconds of a step, by part"
     for table in (speeds, split):
         Console(width=150).print(table)
+
+
+def products(rounds: int) -> dict[str, dict[str, float]]:
+    """Time the products that the first learnt convolution is, 57 steps of 250 windows at once."""
+    n_rows, n_features, width = 250 * 57, 13 * int(REALDISP["n_channels"]), 64
+    rows, weight = torch.randn(n_rows, n_features), torch.randn(n_features, width)
+    gradient = torch.randn(n_rows, width)
+    kinds: dict[str, tuple[Callable[[Any], object], Iterator[Any]]] = {
+        "forward": (lambda _: rows @ weight, cycle([None])),
+        "gradient of the weights": (lambda _: gradient.T @ rows, cycle([None])),
+        "a square of 2,048, for comparison": (
+            partial(torch.mm, torch.randn(2048, 2048)),
+            cycle([torch.randn(2048, 2048)]),
+        ),
+    }
+    seconds = alternate(kinds, rounds, "cpu")
+    work = {name: 2 * n_rows * n_features * width for name in kinds}
+    work["a square of 2,048, for comparison"] = 2 * 2048**3
+    return {
+        name: {"ms": taken * 1e3, "gflop_per_s": work[name] / taken / 1e9}
+        for name, taken in seconds.items()
+    }
 
 
 def growth(device: str) -> list[dict[str, Any]]:

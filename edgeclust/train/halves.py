@@ -85,7 +85,7 @@ class Halves:
             out[start : start + block] = self.bank(few).transpose(1, 2)
         return out
 
-    def learnt(self, outputs: Tensor) -> Tensor:
+    def learnt(self, outputs: Tensor, moments: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Embed what the fixed half gave.
 
         In training mode the statistics are those of these windows, and the running ones move.
@@ -94,6 +94,8 @@ class Halves:
         ----------
         outputs : float32 Tensor of shape (n, n_steps, bank.n_outputs)
             No gradient passes to it.
+        moments : tuple of float32 Tensors of shape (bank.n_outputs,), optional
+            Mean and variance of each output over all of these, where they are known.
 
         Returns
         -------
@@ -103,7 +105,9 @@ class Halves:
         rows = outputs.flatten(0, 1)
         mean, variance = norm.running_mean, norm.running_var
         if norm.training:
-            mean, variance, n_rows = moments_of_all(*batch_moments(rows), len(rows))
+            if moments is None:
+                moments = batch_moments(rows)
+            mean, variance, n_rows = moments_of_all(*moments, len(rows))
             with torch.no_grad():
                 spread = variance * (n_rows / max(1, n_rows - 1))
                 norm.running_mean.lerp_(mean, norm.momentum)

@@ -101,7 +101,10 @@ class Inputs:
             found = self._source.fetch(indices)
         self._next = None
         inputs = self._source.take(found)
-        return Halves(encoder).learnt(inputs) if self._source.is_fixed else encode(encoder, inputs)
+        if not isinstance(self._source, _Outputs):
+            return encode(encoder, inputs)
+        moments = self._source.moments(indices) if encoder.training else None
+        return Halves(encoder).learnt(inputs, moments)
 
     def expect(self, indices: NDArray[np.intp]) -> None:
         """Begin to fetch the batch that is encoded next, where that runs beside what is done here.
@@ -150,7 +153,6 @@ class Inputs:
 class _Source(Protocol):
     """One way of gathering."""
 
-    is_fixed: bool  # whether it gives what the fixed half of an encoder gives, not windows
     is_ahead: bool  # whether fetching runs beside what is done here
 
     def fetch(self, indices: NDArray[np.intp]) -> "Tensor | Future[Tensor]":
@@ -180,7 +182,7 @@ class OutputPlan:
     first_rows : intp array of shape (n_windows,)
         First row of each window.
     n_rows, n_bytes : int
-        Of the table.
+        Of the table, the bytes with two numbers for each window and output: their moments.
     runs : list of (recording, start, row, n_steps)
         What fills the table: from that sample of that recording on, so many steps, to that row.
     """
@@ -196,7 +198,7 @@ class OutputPlan:
         self.first_rows = np.empty_like(rows)
         self.first_rows[order] = rows
         self.n_rows = int(rows[-1]) + self.n_steps
-        self.n_bytes = self.n_rows * halves.bank.n_outputs * 4
+        self.n_bytes = (self.n_rows + 2 * len(dataset)) * halves.bank.n_outputs * 4
         heads = np.flatnonzero(np.concatenate([[True], ~meets]))
         edges = [*rows[heads].tolist(), self.n_rows]
         firsts = order[heads]
@@ -213,9 +215,11 @@ class OutputPlan:
 
 
 class _Outputs:
-    """What the fixed half of an encoder gives for all windows, kept on the device."""
+    """What the fixed half of an encoder gives for all windows, kept on the device.
 
-    is_fixed = True
+    Beside it are mean and variance of each output over each window, of which those of a batch are
+    made: to look at all of its rows in every step would take as long as a product with them.
+    """
 
     def __init__(
         self, plan: OutputPlan, dataset: WindowedDataset, halves: Halves, device: torch.device
@@ -227,6 +231,20 @@ class _Outputs:
         self._table = torch.empty(plan.n_rows, halves.bank.n_outputs, device=device)
         self._batch = self._table[:0]
         self._fill(plan, dataset, halves)
+        self._moments = torch.empty(len(dataset), 2, halves.bank.n_outputs, device=device)
+        shares = torch.full((1, plan.n_steps), 1 / plan.n_steps, device=device)
+        for first in range(0, len(dataset), BLOCK):
+            rows = self._table[self._first_rows[first : first + BLOCK, None] + self._steps]
+            mean = shares @ rows  # on a CPU twice as quick as torch's own
+            self._moments[first : first + BLOCK, :1] = mean
+            self._moments[first : first + BLOCK, 1:] = shares @ (rows - mean).square_()
+
+    def moments(self, indices: NDArray[np.intp]) -> tuple[Tensor, Tensor]:
+        """Return mean and variance of each output over windows, all of which have as many rows."""
+        own = self._moments[torch.from_numpy(indices).to(self._device, non_blocking=True)]
+        means, variances = own.unbind(1)
+        mean = means.mean(dim=0)
+        return mean, (variances + (means - mean).square()).mean(dim=0)
 
     def _fill(self, plan: OutputPlan, dataset: WindowedDataset, halves: Halves) -> None:
         """Filter: windows that meet no other many at once, runs of others stretch by stretch."""
@@ -280,7 +298,6 @@ class DeviceWindows:
         Where to.
     """
 
-    is_fixed = False
     is_ahead = True
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
@@ -317,7 +334,6 @@ class DeviceWindows:
 class _Batches:
     """Batches from the host, gathered when they are wanted."""
 
-    is_fixed = False
     is_ahead = False
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
@@ -345,7 +361,6 @@ class BatchesAhead:
         Where they go.
     """
 
-    is_fixed = False
     is_ahead = True
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:

@@ -12,7 +12,7 @@ from edgeclust.dataset import Dataset
 from edgeclust.train import TrainConfig
 from edgeclust.train import inputs as inputs_module
 from edgeclust.train.encoders import build_encoder
-from edgeclust.train.halves import Halves
+from edgeclust.train.halves import Halves, batch_moments
 from edgeclust.train.inputs import BatchesAhead, DeviceWindows, Inputs, OutputPlan
 from edgeclust.train.model import embed
 from edgeclust.train.trainer import Trainer
@@ -63,8 +63,24 @@ def test_every_row_that_is_kept_is_filled_once(window: int, stride: int) -> None
     plan = OutputPlan(dataset, halves)
     filled = np.concatenate([row + np.arange(n) for _, _, row, n in plan.runs])
     assert sorted(filled) == list(range(plan.n_rows))
-    assert plan.n_bytes == plan.n_rows * halves.bank.n_outputs * 4
+    n_numbers = plan.n_rows + 2 * len(dataset)  # with the moments of each window
+    assert plan.n_bytes == n_numbers * halves.bank.n_outputs * 4
     assert plan.n_rows <= len(dataset) * plan.n_steps
+
+
+@pytest.mark.parametrize(("window", "stride"), CUTS)
+def test_moments_that_are_kept_are_those_of_the_batch(window: int, stride: int) -> None:
+    dataset = cut(window, stride)
+    encoder = encoder_for(dataset)
+    halves = Halves.of(encoder)
+    assert halves is not None
+    inputs = Inputs(dataset, CPU)
+    indices = np.random.default_rng(0).permutation(len(dataset))[:40]
+    inputs.encode(encoder, indices)
+    assert isinstance(inputs._source, inputs_module._Outputs)
+    rows = halves.fixed(torch.from_numpy(dataset.gather(indices))).flatten(0, 1)
+    for found, expected in zip(inputs._source.moments(indices), batch_moments(rows), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_windows_that_overlap_share_what_is_kept() -> None:

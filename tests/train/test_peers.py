@@ -122,23 +122,34 @@ def test_the_device_labels_the_windows_as_a_stream_of_samples(
     assert [device.step(window) for window in windows] == expected
 
 
-def test_who_needs_more_than_the_budget_is_timed_but_not_scored(peers: ModuleType) -> None:
-    class Constant:
-        def step(self, _: NDArray[np.float32]) -> int:
-            return 0
+def test_who_needs_more_than_the_budget_is_scored_on_what_it_did(peers: ModuleType) -> None:
+    class Alternates:
+        """Labels right where `right` says so."""
 
-    windows = np.zeros((2 * peers.BLOCK, 2), np.float32)
-    entries = [peers.Entry("slow", "flattened", peer=Constant()), peers.Entry("gone", "flattened")]
-    entries[0].seconds.append(1.0)
-    entries[0].labels.append(0)
-    entries[1].note = "not run: why"
-    peers.race(entries, windows, 0.5)
-    activities = np.zeros(len(windows), np.intp)
-    slow, gone = (peers.score("toy", entry, activities) for entry in entries)
-    assert slow.acc is None
-    assert slow.mean_us == 1e6
-    assert slow.note == "stopped after 1 of 100 windows"
-    assert (gone.acc, gone.mean_us, gone.note) == (None, None, "not run: why")
+        def __init__(self, right: bool) -> None:
+            self.label, self.right = 1, right
+
+        def step(self, _: NDArray[np.float32]) -> int:
+            self.label = 1 - self.label if self.right else 0
+            return self.label
+
+    windows = np.zeros((3 * peers.BLOCK, 2), np.float32)
+    own = peers.Entry("edgeclust", "flattened", peer=Alternates(True))
+    slow = peers.Entry("slow", "flattened", peer=Alternates(False), note="prepared with none")
+    gone = peers.Entry("gone", "flattened", note="not run: why")
+    slow.prepare_s = 7.0
+    peers.race([own, slow, gone], windows[: peers.BLOCK], 1e9)
+    slow.seconds[0] = 1e9
+    peers.race([own, slow, gone], windows[peers.BLOCK :], 1e9)
+    activities = np.arange(len(windows)) % 2
+    rows = [peers.score("toy", entry, own, activities) for entry in (own, slow, gone)]
+    assert [row.acc for row in rows] == [1.0, 0.5, None]
+    assert [row.own_acc for row in rows] == [1.0, 1.0, None]
+    assert rows[0].note == ""
+    assert rows[1].note == "prepared with none; first 50 of 150 windows, edgeclust there 1.000"
+    assert rows[1].mean_us > 1e9
+    assert (rows[2].mean_us, rows[2].note) == (None, "not run: why")
+    assert "better in ACC are none" in peers.verdicts(rows)[0]
 
 
 def test_a_package_that_is_not_there_is_named(peers: ModuleType) -> None:
