@@ -14,12 +14,14 @@ benchmarks/device_learning.py, in the same folder) say what is opened for nothin
 """
 
 import argparse
+import time
 from pathlib import Path
 
 import numpy as np
 
-from edgeclust import Labeler, WindowedDataset
+from edgeclust import Clusters, Labeler, WindowedDataset
 from edgeclust.export import export_model
+from edgeclust.growth import ClusterGrowth
 from edgeclust.har_data import open_recordings
 from edgeclust.train.config import TrainConfig
 from edgeclust.train.identity import library_versions
@@ -37,7 +39,7 @@ def main() -> None:
     )
     parser.add_argument("data", help="recordings folder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the trainings")
-    parser.add_argument("--splits", type=int, nargs="+", default=[0])
+    parser.add_argument("--splits", type=int, nargs="*", default=[0])
     parser.add_argument("--without", nargs="*", default=["lying", "walking"], help="activities")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -58,6 +60,7 @@ def main() -> None:
                 held = tuple(part.name.split(","))
                 train_without(train, without, seed, path, arguments.data, held)
             print_row(path, test, without, seed)
+    print_cost()
 
 
 def train_without(
@@ -88,7 +91,7 @@ def print_row(path: Path, test: WindowedDataset, without: str | None, seed: int)
     for wearer in test.subjects:
         labeler = Labeler.open(path, grow=SLOTS)
         own: list[int] = []  # clusters that were opened amid the new activity
-        for time in range(1, PASSES + 1):
+        for turn in range(1, PASSES + 1):
             clusters, classes = [], []
             for recording in test.select_subjects([wearer]).recordings:
                 if recording.labels is None:
@@ -97,12 +100,12 @@ def print_row(path: Path, test: WindowedDataset, without: str | None, seed: int)
                 for event in [*labeler.push(recording.signal.T), *labeler.finish()]:
                     clusters.append(-1 if event.cluster is None else event.cluster)
                     classes.append(of_it)
-                    if of_it and time == 1:
+                    if of_it and turn == 1:
                         novel.append(bool(event.novel))
                     if event.born is not None and of_it:
                         own.append(event.born)
                     elsewhere += event.born is not None and not of_it
-            early += time == 2 and bool(own)
+            early += turn == 2 and bool(own)
         if own:
             got, new = np.isin(clusters, own), np.array(classes)
             shares.append(100 * got[new].mean())
@@ -116,6 +119,24 @@ def print_row(path: Path, test: WindowedDataset, without: str | None, seed: int)
         else f"{'-':>26}{'-':>11}"
     )
     print(f"{row}  {elsewhere:16}", flush=True)
+
+
+def print_cost() -> None:
+    """Print what growth adds to the time of a window, at 12 clusters and 32 features."""
+    rng = np.random.default_rng(0)
+    centroids = rng.normal(size=(12, 32)).astype(np.float32)
+    clusters = Clusters(centroids, 20.0, np.log(np.full(12, 1 / 12)))
+    growth = ClusterGrowth(clusters, [2.0] * 12, SLOTS, np.eye(32) / 2)
+    for kind, away in (("known", 0.0), ("novel", 4.0)):
+        taken = []
+        for _ in range(20_000):
+            window = (centroids[3] + away + 0.1 * rng.normal(size=32)).astype(np.float32)
+            start = time.thread_time()
+            today = growth.extend(clusters)
+            growth.update(window, today, growth.label(window, today, 3))
+            taken.append(time.thread_time() - start)
+        mean, median = 1e6 * np.mean(taken), 1e6 * np.median(taken)
+        print(f"{kind} window: mean {mean:.0f} us, median {median:.0f} us")
 
 
 if __name__ == "__main__":

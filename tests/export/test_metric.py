@@ -18,7 +18,7 @@ def test_whitened_residuals_are_alike_in_all_directions_and_one_long() -> None:
 
 
 def test_a_direction_without_spread_does_not_count_no_end() -> None:
-    residuals = np.float32([[1, 0], [-1, 0], [1, 0], [-1, 0]])
+    residuals = np.array([[1, 0], [-1, 0], [1, 0], [-1, 0]], np.float32)
     metric = fit_metric(residuals)
     assert metric is not None
     assert 1 < metric[1, 1] / metric[0, 0] < 12
