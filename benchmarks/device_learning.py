@@ -310,6 +310,7 @@ def print_table(title: str, scores: Scores, bars: list[Any]) -> None:
 def print_aligned(name: str, plain: list[Trial], aligned: list[Trial], mode: str | None) -> None:
     """Print aligned training with alignment on the device, against plain training, frozen."""
     scores: Scores = defaultdict(list)
+    percent: dict[str, list[tuple[float, float]]] = defaultdict(list)  # without, with
     clean = []  # percent, by split
     for trial, other in zip(plain, aligned, strict=True):
         of_split = []
@@ -326,6 +327,7 @@ def print_aligned(name: str, plain: list[Trial], aligned: list[Trial], mode: str
                     )
                     passes[f"{kind} {time_}"] = value = other.accuracy(found, same)
                     scores[f"aligned {kind} {time_}"].append(value - base)
+                    percent[f"{kind} {time_}"].append((base, value))
             for kind in ("rotated", "all"):
                 gap = passes[f"{kind} 2"] - passes["clean 2"]
                 scores[f"aligned {kind} 2 - clean 2"].append(gap)
@@ -333,6 +335,12 @@ def print_aligned(name: str, plain: list[Trial], aligned: list[Trial], mode: str
         clean.append(float(np.mean(of_split)))
     how = "frozen" if mode is None else f"learn {mode}"
     print_table(f"{name}, aligned, {how}, against plain frozen", scores, ALIGNED_BARS)
+    print("| accuracy, % | without alignment, frozen | with it | its second clean pass |")
+    print("|---|---|---|---|")
+    ceiling = np.mean([value for _, value in percent["clean 2"]])
+    for situation, pairs in percent.items():
+        base, value = np.mean(pairs, axis=0)
+        print(f"| {situation} | {base:.1f} | {value:.1f} | {ceiling:.1f} |")
     print(
         f"clean, absolute: mean {np.mean(clean):.1f} % (bar 82), "
         f"worst split {min(clean):.1f} % (bar 76)",

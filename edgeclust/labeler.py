@@ -106,8 +106,7 @@ class Labeler:
 
     grow : int
         New clusters that may be opened, at most 32, for what no cluster knows, see
-        `ClusterGrowth`; 0 opens none. Where it is more, the exported centroids learn nothing from
-        windows beyond every radius, for those may become something new.
+        `ClusterGrowth`; 0 opens none. A model with alignment opens none before gravity is known.
 
     Attributes
     ----------
@@ -165,7 +164,7 @@ class Labeler:
         self.grow = grow
         self._growth: ClusterGrowth | None = None
         if grow:
-            self._growth = ClusterGrowth(self._exported, metadata.radii, grow)
+            self._growth = ClusterGrowth(self._exported, metadata.radii, grow, metadata.metric)
         self._radii = [*metadata.radii]
         self._stream: WindowStream | None = None
         self._bout = MinimumBout(1)
@@ -327,10 +326,14 @@ class Labeler:
         self.close()
 
     @property
+    def _today(self) -> Clusters:
+        """The exported clusters as they are today."""
+        return self._exported if self._learner is None else self._learner.clusters
+
+    @property
     def _clusters(self) -> Clusters:
-        """Today's clusters."""
-        clusters = self._exported if self._learner is None else self._learner.clusters
-        return clusters if self._growth is None else self._growth.extend(clusters)
+        """Today's clusters, those opened among them."""
+        return self._today if self._growth is None else self._growth.extend(self._today)
 
     def reset(self) -> None:
         """Forget what was learnt: clusters are those exported, gravity is unknown; names stay."""
@@ -509,7 +512,12 @@ class Labeler:
         bad = np.flatnonzero(~np.isfinite(embedding).all(axis=1))
         if len(bad):
             raise DataError(f"windows should be in the model's units, window {bad[0]} is too large")
-        return self._clusters.predict(embedding)
+        labels = self._today.predict(embedding)
+        if self._growth is not None:
+            clusters = self._clusters
+            for row, (z, nearest) in enumerate(zip(embedding, labels.tolist(), strict=True)):
+                labels[row] = self._growth.label(z, clusters, nearest)
+        return labels
 
     def name(self, windows: NDArray[Any], activities: Sequence[str]) -> Naming:
         """Name clusters after labelled examples: one to five of each activity will do.
@@ -640,11 +648,14 @@ class Labeler:
         if not math.isfinite(least):  # samples so large that the network overflows
             return self._skip(t, TOO_LARGE)
         nearest = costs.index(least)
+        if self._growth is not None:
+            exported = costs[: self._exported.n_clusters]
+            nearest = self._growth.label(embedding[0], clusters, exported.index(min(exported)))
         cluster = self._bout.update(nearest)
         distance = math.sqrt(squares[cluster])
         confidence = clusters.share(costs, cluster, self.metadata.temperature)
         novel = math.sqrt(squares[nearest]) > self._radii[nearest]
-        born = self._learn(embedding[0], clusters, squared, nearest)
+        born = self._learn(embedding[0], clusters, nearest)
         name = self._name_of(cluster)
         return LabelEvent(float(t), cluster, name, distance, confidence, novel, None, born)
 
@@ -655,11 +666,7 @@ class Labeler:
         return name or (exported[cluster] if cluster < len(exported) else None)
 
     def _learn(
-        self,
-        embedding: NDArray[np.float32],
-        clusters: Clusters,
-        squared: NDArray[np.float64],
-        nearest: int,
+        self, embedding: NDArray[np.float32], clusters: Clusters, nearest: int
     ) -> int | None:
         """Learn from a window that has its label; return the cluster that was opened, if any."""
         if not self.learning:
@@ -668,13 +675,11 @@ class Labeler:
             return None
         if self._learner is None:
             return None
-        if self._growth is None:
+        if nearest < self._exported.n_clusters:
             self._learner.update(embedding)
-            return None
-        distances = np.sqrt(squared)
-        if nearest < self._exported.n_clusters and (distances <= self._growth.radii).any():
-            self._learner.update(embedding)
-        born = self._growth.update(embedding, clusters, distances, nearest)
+        if self._growth is None or (self._gravity is not None and self._turn is None):
+            return None  # what is not turned yet is not where its like will be
+        born = self._growth.update(embedding, clusters, nearest)
         if born is not None:
             self._radii = self._growth.radii.tolist()
             logger.info("opened cluster %d", born)

@@ -56,6 +56,7 @@ def model_facts(model: Path | str) -> dict[str, Any]:
         "radii": list(metadata.radii),
         "names": list(metadata.names),
         "alignment": "none" if metadata.alignment is None else "gravity",
+        "metric": "none" if metadata.metric is None else "pooled covariance",
         "training": metadata.training,
         "versions": metadata.versions,
     }

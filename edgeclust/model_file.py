@@ -69,6 +69,10 @@ class ModelMetadata:
         Pixels of an image, where the model takes images; None where it takes windows of a signal.
     temperature : float
         What costs are divided by for the confidence of a label, above 0; 1 in older files.
+    metric : float64 array of shape (n_features, n_features), optional
+        What differences of embeddings are multiplied by, lower triangular, to have a length of 1
+        between a training window and its centroid, by the root of the mean square, and to differ
+        in all directions alike. None in older files and of images.
     """
 
     data: str
@@ -88,6 +92,7 @@ class ModelMetadata:
     versions: dict[str, str] = field(default_factory=dict)
     image: tuple[int, int] | None = None
     temperature: float = 1.0
+    metric: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Hold it against the schema."""
@@ -122,6 +127,8 @@ class ModelMetadata:
         content: dict[str, Any] = {
             part.name: _as_json(getattr(self, part.name)) for part in fields(self)
         }
+        if self.metric is not None:
+            content["metric"] = [row[: k + 1] for k, row in enumerate(content["metric"])]
         return content | {"schema_version": SIGNALS if self.image is None else IMAGES}
 
     @classmethod
@@ -166,6 +173,7 @@ class ModelMetadata:
             training=content["training"],
             versions=content["versions"],
             temperature=float(content["temperature"]),
+            metric=_lower_triangle(content["metric"]) if signals else None,
         )
 
 
@@ -256,6 +264,15 @@ def read_metadata(
             f"metadata ({takes} and {makes}); export it again"
         )
     return metadata
+
+
+def _lower_triangle(rows: list[list[float]] | None) -> NDArray[np.float64] | None:
+    """Return the square matrix of which the rows are told up to the diagonal."""
+    if rows is None:
+        return None
+    square = np.zeros((len(rows), len(rows)))
+    square[np.tril_indices(len(rows))] = [value for row in rows for value in row]
+    return square
 
 
 def _as_json(value: Any) -> Any:

@@ -81,6 +81,13 @@ def _table(rows: Any) -> bool:
     )
 
 
+def _triangle(rows: Any) -> bool:
+    """Whether it is the lower triangle of a matrix, row by row, of numbers that float32 holds."""
+    return _all(rows, lambda row: _all(row, lambda x: _number(x, -MAX_FLOAT32, MAX_FLOAT32))) and [
+        *map(len, rows)
+    ] == [*range(1, len(rows) + 1)]
+
+
 def _axes(values: Any) -> bool:
     return _all(values, lambda index: _whole(index, 0, MAX_COUNT)) and len(values) == 3
 
@@ -132,6 +139,11 @@ KEYS: dict[str, Key] = {
     ),
     "sigma": Key("above 0 and finite", lambda value: _number(value, *MEASURABLE)),
     "temperature": Key("above 0 and finite", lambda value: _number(value, *MEASURABLE)),
+    "metric": Key(
+        "null, or the lower triangle of a matrix, its rows of 1, 2, 3 and so on finite numbers",
+        lambda value: value is None or _triangle(value),
+        (SIGNALS,),
+    ),
     "centroids": Key("a table of finite numbers", _table),
     "prior": Key(
         "shares above 0, up to 1, that sum to 1",
@@ -209,7 +221,8 @@ install edgeclust 7.1, which wrote it, or a newer one
             f"its metadata has version {version}, this edgeclust reads "
             f"{' and '.join(map(str, SCHEMA_VERSIONS))}: install {need or 'a newer edgeclust'}"
         )
-    content.setdefault("temperature", 1.0)  # the first files had none
+    content.setdefault("temperature", 1.0)  # the first files had none, nor a metric
+    content.setdefault("metric", None)
     check(content)
     return content
 
@@ -247,6 +260,16 @@ def check(content: dict[str, Any]) -> None:
         raise ModelFileError(
             f"what the model takes should have {MAX_INPUT} numbers at most, "
             f"got {n_channels} channels of {' x '.join(map(str, shape))}"
+        )
+    n_features = len(content["centroids"][0])
+    if (
+        version == SIGNALS
+        and content["metric"] is not None
+        and len(content["metric"]) != n_features
+    ):
+        raise ModelFileError(
+            f"metric should have {n_features} rows, as many as the embedding has features, "
+            f"got {len(content['metric'])}"
         )
     if content["alignment"] is not None:
         units = content["alignment"]["units"]

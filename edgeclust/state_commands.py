@@ -38,7 +38,7 @@ def show_state(folder: StateFolder, json: Json = False) -> None:
     print_rows([*clusters[0]], rows)
     for new, other in overlaps:
         remark(
-            f"cluster {new} and cluster {other} lie within each other's radius: if they are one "
+            f"cluster {new} and cluster {other} lie close together: if they are one "
             "activity, give both its name"
         )
 

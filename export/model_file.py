@@ -14,6 +14,7 @@ from edgeclust.dataset import Dataset
 from edgeclust.errors import DataError
 from edgeclust.export.confidence import measure_temperature
 from edgeclust.export.int8 import Quantized, latencies_us, to_int8
+from edgeclust.export.metric import measure_metric
 from edgeclust.export.parity import Parity, measure_parity, open_content
 from edgeclust.export.to_onnx import encoder_to_onnx
 from edgeclust.files import write_atomically
@@ -106,7 +107,8 @@ def export_model(
     proto = encoder_to_onnx(model.encoder, (len(model.card.channels), *model.card.shape))
     dataset = model.aligned(dataset)
     temperature = measure_temperature(model, dataset)
-    metadata = describe(model, temperature, training=training, versions=versions)
+    metric = measure_metric(model, dataset)
+    metadata = describe(model, temperature, metric, training=training, versions=versions)
     onnx.helper.set_model_props(proto, {PROPERTY: metadata.to_json()})
     content = proto.SerializeToString(deterministic=True)
     backends = open_content(content)
@@ -131,7 +133,12 @@ def export_model(
 
 
 def describe(
-    model: TrainedModel, temperature: float, *, training: dict[str, Any], versions: dict[str, str]
+    model: TrainedModel,
+    temperature: float,
+    metric: NDArray[np.float64] | None = None,
+    *,
+    training: dict[str, Any],
+    versions: dict[str, str],
 ) -> ModelMetadata:
     """Return what a model file says of a model.
 
@@ -141,6 +148,8 @@ def describe(
         Any.
     temperature : float
         As `measure_temperature` returns it.
+    metric : float64 array of shape (n_features, n_features), optional
+        As `measure_metric` returns it.
     training, versions
         As in `export_model`.
     """
@@ -159,6 +168,7 @@ def describe(
         training=training,
         versions=versions,
         temperature=temperature,
+        metric=metric,
     )
 
 

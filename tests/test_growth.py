@@ -47,9 +47,13 @@ def feed_of(exported: Clusters, growth: ClusterGrowth, *windows: NDArray[np.floa
     born = []
     for window in windows:
         clusters = growth.extend(exported)
-        distances = np.sqrt(clusters.squared_distances(window[None])[0])
-        born.append(growth.update(window, clusters, distances, int(distances.argmin())))
+        born.append(growth.update(window, clusters, label_of(exported, growth, window)))
     return [cluster for cluster in born if cluster is not None]
+
+
+def label_of(exported: Clusters, growth: ClusterGrowth, window: NDArray[np.float32]) -> int:
+    nearest = int(exported.predict(window[None])[0])
+    return growth.label(window, growth.extend(exported), nearest)
 
 
 def fresh_stream() -> Floats:
@@ -116,14 +120,53 @@ def test_the_bouts_forgotten_are_those_of_longest_ago() -> None:
     assert feed(growth, *[NEW] * 12) == []
 
 
-def test_bouts_around_a_cluster_do_not_open_another_within_it() -> None:
-    clusters = Clusters(f32([[0], [100]]), 2.0, np.log([0.5, 0.5]))
-    growth = ClusterGrowth(clusters, (1.0, 9.0), 1)  # the median is 5
-    left, right = f32([-1.5]), f32([1.5])
-    there, bouts = f32([0]), []
-    for _ in range(5):
-        bouts += [*[left] * 12, there, *[right] * 12, there]
-    assert feed_of(clusters, growth, *bouts) == []
+NEAR = f32([0, 1.5])
+"""Between one and two units from the first cluster."""
+
+
+def test_near_a_cluster_that_was_not_seen_bouts_may_be_the_wearers_way_of_doing_it() -> None:
+    growth = growing()
+    for _ in range(10):
+        assert feed(growth, *[NEAR] * 12, f32([10, 0])) == []
+
+
+def test_near_a_cluster_that_was_seen_elsewhere_bouts_open_another() -> None:
+    growth = growing()
+    other = f32([10, 0])
+    assert feed(growth, *[KNOWN] * 24, other, *[NEAR] * 12, other, *[NEAR] * 12) == [2]
+    assert label_of(CLUSTERS, growth, NEAR) == 2
+    assert label_of(CLUSTERS, growth, f32([0, 0.7])) == 0
+
+
+def test_near_the_wearers_own_way_of_a_cluster_bouts_open_nothing() -> None:
+    growth = growing()
+    other = f32([10, 0])
+    own = [f32([0, 0.9])] * 24
+    assert feed(growth, *own, other, *[NEAR] * 12, other, *[NEAR] * 12) == []
+
+
+def test_where_a_centroid_was_exported_nothing_is_new_however_far_it_went() -> None:
+    growth = growing()
+    moved = Clusters(f32([[0, 5], [10, 0]]), CLUSTERS.sigma, CLUSTERS.log_prior)
+    for place in ([0, 0], [0, 5]):
+        bout = [f32(place)] * 12
+        assert feed_of(moved, growth, *bout, f32([10, 0]), *bout) == []
+
+
+def test_windows_that_scatter_are_judged_by_their_mean() -> None:
+    growth, apart = growing(), f32([0, 1.6])
+    scattered = [KNOWN + apart, KNOWN - apart] * 12
+    assert feed(growth, *scattered, f32([10, 0]), *scattered) == []
+    scattered = [NEW + apart / 2, NEW - apart / 2] * 12
+    assert feed(growth, *scattered, f32([10, 0]), *scattered) == [2]
+
+
+def test_units_are_those_of_the_metric() -> None:
+    # A tenth along the second axis is far beyond what training windows do.
+    growth = ClusterGrowth(CLUSTERS, RADII, 1, np.diag([1.0, 30.0]))
+    bout = [f32([0, 0.1])] * 12
+    assert feed(growth, *bout, f32([10, 0]), *bout) == [2]
+    assert feed(growing(1), *bout, f32([10, 0]), *bout) == []
 
 
 def test_slots_are_taken_in_order_and_no_more_than_there_are() -> None:
@@ -143,7 +186,7 @@ def test_a_new_centroid_follows_its_windows_and_no_others() -> None:
     np.testing.assert_allclose(
         growth.extend(CLUSTERS).centroids[2], NEW + f32([0.25, 0]), atol=1e-5
     )
-    feed(growth, *[f32([5, 7])] * 100)  # nearest to it, and beyond its radius
+    feed(growth, *[f32([5, 8])] * 100)  # nearest to it, and beyond a unit
     np.testing.assert_allclose(
         growth.extend(CLUSTERS).centroids[2], NEW + f32([0.25, 0]), atol=1e-5
     )
@@ -188,6 +231,7 @@ def test_a_restored_growth_goes_on_as_one_that_was_never_saved(
         ("sizes", [300, 0], "in their order"),
         ("overlaps", [7, -1], "overlap others"),
         ("visited", 9, "spots are of later"),
+        ("own", np.inf, "should be finite"),
     ],
 )
 def test_what_cannot_be_is_not_restored(field: str, value: object, said: str) -> None:

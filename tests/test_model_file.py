@@ -26,6 +26,7 @@ METADATA = ModelMetadata(
     training={"acc": 0.5},
     versions={"edgeclust": "0.1.0"},
     temperature=0.25,
+    metric=np.array([[2.0, 0.0], [-0.5, 3.0]]),
 )
 
 
@@ -34,6 +35,7 @@ def test_metadata_survive_json_bit_for_bit() -> None:
     np.testing.assert_array_equal(back.centroids, METADATA.centroids)
     assert back.centroids.dtype == np.float32
     assert back.to_json() == METADATA.to_json()
+    np.testing.assert_array_equal(back.metric, METADATA.metric)
     assert back.channels == METADATA.channels
     assert back.names == (None, "walk")
 
@@ -93,6 +95,12 @@ def test_the_clusters_label_with_the_prior() -> None:
             r"prior should be shares above 0, up to 1, that sum to 1, got \[0, 1\]",
         ),
         ({"prior": [0.5, 0.6]}, "prior should be shares above 0, up to 1, that sum to 1"),
+        ({"metric": [[1], [0]]}, "metric should be null, or the lower triangle of a matrix"),
+        ({"metric": [[1], [0, 1e39]]}, "metric should be null, or the lower triangle of a matrix"),
+        (
+            {"metric": [[1]]},
+            "metric should have 2 rows, as many as the embedding has features, got 1",
+        ),
         ({"temperature": 0}, "temperature should be above 0 and finite, got 0"),
         ({"centroids": []}, "centroids should be a table of finite numbers"),
         ({"centroids": [[1], [1e39]]}, "centroids should be a table of finite numbers"),
@@ -117,8 +125,9 @@ def test_every_key_of_its_version_is_asked_for_and_described(key: str) -> None:
         content = json.loads(metadata.to_json())
         version = content["schema_version"]
         del content[key]
-        if key == "temperature":  # the first files had none
-            assert ModelMetadata.from_json(json.dumps(content)).temperature == 1.0
+        if key in ("temperature", "metric"):  # the first files had none
+            read = ModelMetadata.from_json(json.dumps(content))
+            assert getattr(read, key) == {"temperature": 1.0, "metric": None}[key]
         elif key == "schema_version" or version in KEYS[key].versions:
             with pytest.raises(ModelFileError, match=f"its metadata lacks the key '{key}'"):
                 ModelMetadata.from_json(json.dumps(content))

@@ -128,7 +128,6 @@ def test_overlaps_are_suggested_and_no_more(toy_model: Path, tmp_path: Path) -> 
         labeler.save()
     result = run("state", "show", tmp_path)
     assert result.stderr == (
-        "cluster 3 and cluster 1 lie within each other's radius: if they are one activity, give "
-        "both its name\n"
+        "cluster 3 and cluster 1 lie close together: if they are one activity, give both its name\n"
     )
     assert json.loads(run("state", "show", tmp_path, "--json").stdout)["overlaps"] == [[3, 1]]

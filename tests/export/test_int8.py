@@ -78,7 +78,8 @@ def test_the_exported_file_is_smaller_labels_alike_and_says_the_same(
     assert report.parity.same_label >= 0.995
     assert report.to_json()["int8"]["speedup"] == 2.0
     opened = OnnxEncoder(out)
-    expected = describe(model, opened.metadata.temperature, training={"acc": 0.5}, versions={})
+    temperature, metric = opened.metadata.temperature, opened.metadata.metric
+    expected = describe(model, temperature, metric, training={"acc": 0.5}, versions={})
     assert opened.metadata.to_json() == expected.to_json()
     windows = toy_dataset.gather(np.arange(len(toy_dataset)))
     np.testing.assert_allclose(NumpyEncoder(out).embed(windows), opened.embed(windows), atol=0.1)
