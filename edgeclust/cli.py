@@ -648,9 +648,10 @@ def label(
     labeler = Labeler.open(
         model,
         state,
+        freeze=freeze,
         rate_hz=rate_hz,
         min_bout_s=min_bout,
-        learn="off" if freeze else learn.value,
+        learn=learn.value,
         grow=grow,
         backend=backend,
     )

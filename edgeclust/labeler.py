@@ -211,6 +211,7 @@ class Labeler:
         model: Path | str,
         state: Path | str | None = None,
         *,
+        freeze: bool = False,
         rate_hz: float | None = None,
         min_bout_s: float = 0.0,
         learn: str = "gated",
@@ -232,6 +233,8 @@ class Labeler:
             from time to time and by `close`. The samples of a window under way are not kept: the
             stream starts anew. A save that fails in between is logged as a warning, labelling
             goes on, and the next save tries again.
+        freeze : bool
+            Learn nothing, whatever `learn` says: the same as ``learn="off"``.
         rate_hz, min_bout_s, learn
             See the class.
         grow : int, optional
@@ -266,6 +269,7 @@ class Labeler:
         store = None if state is None else StateStore(state, encoder.model_id)
         try:
             n_slots = _n_slots(store, grow)
+            learn = OFF if freeze else learn
             labeler = cls(encoder, rate_hz, min_bout_s=min_bout_s, learn=learn, grow=n_slots)
             if store is not None:
                 labeler._keep_state(store)

@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from edgeclust.model_file import open_graph
+from edgeclust.alignment import GravityEstimate
+from edgeclust.learner import CentroidLearner
+from edgeclust.model_file import ModelMetadata, open_graph
 from edgeclust.model_schema import IMAGES, SIGNALS
+from edgeclust.state import BESIDE
+from edgeclust.state_fields import Part, Tally, pack
 
 
 def model_facts(model: Path | str) -> dict[str, Any]:
@@ -20,7 +24,8 @@ def model_facts(model: Path | str) -> dict[str, Any]:
     facts : dict
         The file (``size_bytes``, ``sha256``, ``schema_version``, ``opset``, ``ir_version``,
         ``operators``, ``n_weights``), what it takes (in Hz, samples and the channels' units, or
-        pixels), its clusters, how it was trained.
+        pixels), its clusters, how it was trained. ``state_bytes`` is what a device keeps of what
+        it learns, whatever it sees, without slots for new clusters: one of the two slots on disk.
 
     Raises
     ------
@@ -55,8 +60,20 @@ def model_facts(model: Path | str) -> dict[str, Any]:
         "counts": list(metadata.counts),
         "radii": list(metadata.radii),
         "names": list(metadata.names),
+        "state_bytes": BESIDE + len(pack(_parts(metadata))),
         "alignment": "none" if metadata.alignment is None else "gravity",
         "metric": "none" if metadata.metric is None else "pooled covariance",
         "training": metadata.training,
         "versions": metadata.versions,
     }
+
+
+def _parts(metadata: ModelMetadata) -> dict[str, Part]:
+    """Return what a device remembers, as it is before anything is seen."""
+    parts: dict[str, Part] = {"tally": Tally(len(metadata.counts))}
+    if metadata.image is None:
+        parts["learner"] = CentroidLearner(metadata.clusters)
+    if (alignment := metadata.alignment) is not None:
+        rate_hz, window, stride = metadata.rate_hz, metadata.window, metadata.stride
+        parts["gravity"] = GravityEstimate(alignment.units, rate_hz, window, stride)
+    return parts

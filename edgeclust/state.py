@@ -39,6 +39,9 @@ MAGIC = b"ECSTATE\0"
 _HEADER = struct.Struct("<8s4H32sQI")  # magic, version, since (3), model, generation, length
 _CHECKSUM = struct.Struct("<I")
 
+BESIDE = _HEADER.size + _CHECKSUM.size
+"""Bytes of a slot beside what it keeps."""
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -86,12 +89,12 @@ class Saved:
         ValueError
             If it is cut short, overlong, or any bit of it has changed.
         """
-        if len(content) < _HEADER.size + _CHECKSUM.size:
+        if len(content) < BESIDE:
             raise ValueError(f"it has {len(content)} bytes, which is too few")
         magic, version, *since, model, generation, length = _HEADER.unpack_from(content)
         if magic != MAGIC:
             raise ValueError("it does not start as a state does")
-        whole = _HEADER.size + length + _CHECKSUM.size
+        whole = BESIDE + length
         if len(content) != whole:
             raise ValueError(f"it has {len(content)} bytes, {whole} are expected")
         if _CHECKSUM.unpack(content[-_CHECKSUM.size :])[0] != zlib.crc32(content[:-4]):

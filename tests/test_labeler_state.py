@@ -12,6 +12,7 @@ import pytest
 
 from edgeclust import ConfigError, GravityAlignment, Labeler, StateError
 from edgeclust.alignment import Unit
+from edgeclust.model_facts import model_facts
 from edgeclust.model_file import ModelMetadata
 from edgeclust.state import read_state
 from edgeclust.state_fields import unpack
@@ -126,6 +127,31 @@ def test_images_have_a_state_too(image_model: Path, tmp_path: Path) -> None:
 def save_nothing_learnt(model: Path, state: Path) -> None:
     with Labeler.open(model, state=state) as labeler:
         labeler.save()
+
+
+@pytest.mark.parametrize("kind", ["toy_model", "aligned_model", "image_model"])
+def test_the_model_says_beforehand_how_large_its_state_is(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    model = request.getfixturevalue(kind)
+    with Labeler.open(model, state=tmp_path) as labeler:
+        if labeler.metadata.image is None:
+            labeler.push(STREAM)
+        else:
+            [*labeler.label_images(toy_images(3)[0])]
+    (slot,) = tmp_path.glob("*.bin")
+    assert model_facts(model)["state_bytes"] == slot.stat().st_size
+
+
+def test_frozen_it_counts_what_it_saw_and_learns_nothing(toy_model: Path, tmp_path: Path) -> None:
+    with Labeler.open(toy_model, state=tmp_path, freeze=True, learn="free") as labeler:
+        labeler.push(STREAM)
+        assert not labeler.learning
+    saved = read_state(tmp_path)
+    assert saved is not None
+    fields = unpack(saved.payload)
+    assert not fields["tally.shift"].any()
+    assert fields["tally.counts"].sum() == labeler.n_windows - labeler.n_skipped > 0
 
 
 def test_who_saw_nothing_leaves_no_state(toy_model: Path, tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def test_an_exported_file_scores_as_its_run(
     folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Which is quicker is the machine's.
-    monkeypatch.setattr("edgeclust.export.int8.latencies_us", lambda encoders, _: [2.0, 1.0])
+    monkeypatch.setattr(
+        "edgeclust.export.int8.latencies_us",
+        lambda encoders, _: [2.0] + [1.0] * (len(encoders) - 1),
+    )
     run("train", folder, "--out", out, *LONG)
     model, int8 = out.parent / "m.onnx", out.parent / "int8.onnx"
     assert "under" not in run("export", out, "--out", model).stderr
