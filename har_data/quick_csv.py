@@ -77,9 +77,9 @@ def read_quickly(
     may_miss |= {place: list(missing) for place, kind in others.items() if kind == ANY}
     # pandas refuses longer lines only where it reads all columns: a byte of each other does.
     beside = set(range(n_columns)).difference(numbers, others)
-    dtypes: Any = dict.fromkeys(numbers, dtype) | dict.fromkeys(beside, "S1")
+    dtypes: Any = dict.fromkeys(beside, "S1")  # numbers are found sooner where they are not told
     try:
-        with np.errstate(over="ignore"), warnings.catch_warnings():
+        with warnings.catch_warnings():
             # A column that is all numbers in some lines alone is found by its type below.
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             table = pd.read_csv(
@@ -96,12 +96,15 @@ def read_quickly(
             )
         if not plain.has_lines(len(table)):
             return None
+        if any(table.dtypes[place].kind not in "iuf" for place in numbers):
+            return None
         more = [_held(table[place], kind) for place, kind in others.items()]
     except ValueError:  # those of pandas and of Arrow are such
         return None
     found = np.empty((len(numbers), len(table)), dtype)
-    for row, place in zip(found, numbers, strict=True):
-        row[:] = table[place]
+    with np.errstate(over="ignore"):
+        for row, place in zip(found, numbers, strict=True):
+            row[:] = table[place]
     return found.T, more
 
 
