@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
-from edgeclust.har_data.quick_csv import ANY, NAME, read_quickly
+from edgeclust.har_data.quick_csv import ANY, CODE, NAME, read_quickly
 from edgeclust.samples import read_header, to_number
 
 EMPTY = ["", "nan", "NaN"]
@@ -153,12 +153,17 @@ def _read_at_once(
     """
     if text.separator != "," or len(text.columns) < 2:
         return None
-    kinds = {"time": ANY, "label": NAME}
-    names = [name for name in kinds if name in text.columns]
-    others = {text.columns.index(name): kinds[name] for name in names}
+    names = [name for name in ("time", "label") if name in text.columns]
+    others = {text.columns.index(name): ANY if name == "time" else NAME for name in names}
     places = [text.columns.index(name) for name in channels]
     with text.path.open("rb") as stream:
         stream.readline()  # the header
+        start = stream.tell()
+        first = dict(enumerate(stream.readline().strip().split(b",")))
+        stream.seek(start)
+        for place, kind in others.items():
+            if kind == NAME and first.get(place, b"")[:1].isdigit():
+                others[place] = CODE
         found = read_quickly(stream, places, others, len(text.columns), dtype=np.float32)
     return found and (found[0], dict(zip(names, found[1], strict=True)))
 

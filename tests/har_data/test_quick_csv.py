@@ -9,7 +9,7 @@ import pytest
 from edgeclust.har_data import named_columns, recording_csv, text_tables
 from edgeclust.har_data.members import Members
 from edgeclust.har_data.named_columns import read_columns
-from edgeclust.har_data.quick_csv import ANY, NAME, STAMP, WHOLE, read_quickly
+from edgeclust.har_data.quick_csv import ANY, CODE, NAME, STAMP, WHOLE, read_quickly
 from edgeclust.har_data.recording_csv import read_csv
 from edgeclust.har_data.text_tables import read_numbers
 
@@ -130,6 +130,18 @@ def test_missing_numbers_are_read_and_names_are_never_missing() -> None:
     numbers, (names,) = found
     np.testing.assert_array_equal(numbers, [[1], [np.nan], [np.nan], [np.nan]])
     assert names.tolist() == ["a", "nan", "", "a"]
+
+
+def test_labels_that_look_like_numbers_stay_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,label\n1,1\n2,01\n3,1.0\n4,\n5,nan\n6,walk\n7, 2\n")
+    _, others, _ = read_csv(path, ["x"])
+    assert others["label"].tolist() == ["1", "01", "1.0", "", "nan", "walk", " 2"]
+    with path.open("rb") as stream:
+        stream.readline()
+        found = read_quickly(stream, [0], {1: CODE}, 2)
+    assert found is not None
+    assert found[1][0].tolist() == others["label"].tolist()
 
 
 def test_infinities_are_numbers() -> None:
