@@ -1,8 +1,8 @@
 """How fast data are read, prepared, opened and gathered, and what memory that takes.
 
 Each measurement has a process of its own, and compares side by side there: medians, and ratios
-above 1 where ours is the quicker. Of text it is the time by the clock, for pandas and the readers
-both use all cores (OMP_NUM_THREADS would hold back the readers alone), of all else that of the CPU.
+above 1 where ours is the quicker. Of text it is the time by the clock, for pandas alone may use all
+cores where the readers use one (hold both to one by taskset), of all else that of the CPU.
 Data are generated in a temporary folder, 3 GB at most by default. Some minutes. Run from the root:
 
     .venv/bin/python benchmarks/data.py [parse gather prepare open overlap]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from edgeclust.errors import DataError
 from edgeclust.har_data.members import Members
-from edgeclust.har_data.quick_csv import NAME, STAMP, read_quickly, to_series
+from edgeclust.har_data.quick_csv import NAME, STAMP, read_quickly
 
 BEYOND = "\N{REPLACEMENT CHARACTER}"
 """Name of the column that holds what lines have beyond the others; no file calls one so."""
@@ -65,10 +65,9 @@ def read_columns(
         others = {columns.index(name): kind for name, kind in kinds.items()}
         places = [columns.index(name) for name in numbers]
         quick = None if end else read_quickly(stream, places, others, len(columns))
-    if quick and not any(c.null_count for c in quick[1] if c.type == STAMP):
+    if quick:
         table = pd.DataFrame(quick[0], columns=list(numbers), copy=False)
-        named = zip(kinds, quick[1], strict=True)
-        return table.assign(**{name: to_series(column) for name, column in named})
+        return table.assign(**dict(zip(kinds, quick[1], strict=True)))
     with _open(members, name) as stream:
         if not header:
             stream.readline()

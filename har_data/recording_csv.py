@@ -3,7 +3,6 @@
 import csv
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edgeclust.errors import DataError
-from edgeclust.har_data.quick_csv import NAME, NUMBER, WHOLE, read_quickly, to_series
+from edgeclust.har_data.quick_csv import ANY, CODE, NAME, read_quickly
 from edgeclust.samples import read_header, to_number
 
 EMPTY = ["", "nan", "NaN"]
@@ -150,38 +149,23 @@ def _read_at_once(
 ) -> "tuple[NDArray[np.float32], dict[str, pd.Series[Any]]] | None":
     """Read a file in which nothing is unusual; None for others, which are looked at closer.
 
-    Such a one is in ASCII, without quotes and decimal commas, and its times are numbers.
+    Such a one is in ASCII, without quotes and decimal commas.
     """
     if text.separator != "," or len(text.columns) < 2:
         return None
-    kinds = {"label": NAME}
+    names = [name for name in ("time", "label") if name in text.columns]
+    others = {text.columns.index(name): ANY if name == "time" else NAME for name in names}
+    places = [text.columns.index(name) for name in channels]
     with text.path.open("rb") as stream:
         stream.readline()  # the header
         start = stream.tell()
-        if "time" in text.columns:
-            kinds["time"] = _kind_of_time(text, stream.readline())
-            if kinds["time"] is None:
-                return None
+        first = dict(enumerate(stream.readline().strip().split(b",")))
         stream.seek(start)
-        names = [name for name in kinds if name in text.columns]
-        others = {text.columns.index(name): kinds[name] for name in names}
-        places = [text.columns.index(name) for name in channels]
+        for place, kind in others.items():
+            if kind == NAME and first.get(place, b"")[:1].isdigit():
+                others[place] = CODE
         found = read_quickly(stream, places, others, len(text.columns), dtype=np.float32)
-    if found is None:
-        return None
-    samples, columns = found
-    return samples, {n: to_series(column) for n, column in zip(names, columns, strict=True)}
-
-
-def _kind_of_time(text: CsvText, line: bytes) -> Any:
-    """Return what numbers ``time`` seems to hold by the first line; None where it holds none."""
-    cells = line.decode("utf-8", "replace").split(text.separator)
-    cell = cells[text.columns.index("time")].strip() if len(cells) == len(text.columns) else ""
-    for kind, number in ((WHOLE, int), (NUMBER, to_number)):
-        with suppress(ValueError):
-            number(cell)
-            return kind
-    return None
+    return found and (found[0], dict(zip(names, found[1], strict=True)))
 
 
 def _read_quickly(text: CsvText, wanted: list[str]) -> tuple[pd.DataFrame, str]:

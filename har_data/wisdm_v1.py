@@ -16,7 +16,7 @@ from edgeclust.dataset import Recording
 from edgeclust.errors import DataError
 from edgeclust.har_data.class_ids import class_indices
 from edgeclust.har_data.members import Members
-from edgeclust.har_data.quick_csv import BLOCK, NAME, WHOLE, read_quickly, to_series
+from edgeclust.har_data.quick_csv import NAME, WHOLE, read_quickly
 from edgeclust.har_data.source import Source
 from edgeclust.har_data.stamped import Bout, steady_recordings
 from edgeclust.units import STANDARD_GRAVITY
@@ -46,6 +46,9 @@ FAULTS = {
     "records behind another on a line": re.compile(r";(?=[^;\n])"),
 }
 """What is wrong with the lines, and is read nonetheless where the record is whole."""
+
+BLOCK = 1 << 18
+"""Bytes looked at at once, which stay in the caches."""
 
 LINE = 1 << 10
 """Bytes that a line has at most, as a rule: one more than a block of them is still one block."""
@@ -128,19 +131,19 @@ def _read_at_once(
     None where a cell is other than that of a sound record, which the text as a whole then tells.
     """
     others = dict(enumerate((WHOLE, NAME, WHOLE)))
-    found = read_quickly(_Records(stream, faults), range(3, 6), others, 6, missing=())
+    records = _Records(stream, faults)
+    found = read_quickly(records, range(3, 6), others, 6, missing=(), end=";")
     if found is None:
         return None
     samples, columns = found
-    named = zip(COLUMNS, columns, strict=False)
-    table = pd.DataFrame({name: to_series(column) for name, column in named}, copy=False)
+    table = pd.DataFrame(dict(zip(COLUMNS, columns, strict=False)), copy=False)
     sound = table["user"].min() >= 0 and table["time"].min() >= 0 and np.isfinite(samples).all()
     sound &= all(re.fullmatch(r"\w+", name) for name in table["activity"].cat.categories)
     return (table, samples) if sound else None
 
 
 class _Records(io.RawIOBase):
-    """The whole records of a stream, a line each, and what else there was counted."""
+    """The whole records of a stream, a line each that may end in a ``;``, and a count of faults."""
 
     def __init__(self, stream: IO[bytes], faults: Counter[str]) -> None:
         self._stream, self._faults, self._left = stream, faults, b""
@@ -153,18 +156,18 @@ class _Records(io.RawIOBase):
                 return b""
             if not _is_sound(block):
                 block = b"".join(_whole_records(block, self._faults))
-            self._left = block.replace(b";", b" ")
+            self._left = block
         found, self._left = self._left[:size], self._left[size:]
         return found
 
 
 def _is_sound(block: bytes) -> bool:
-    """Tell whether all lines end in a ``;``, and have no other."""
+    """Tell whether all lines end in a ``;``, and have no other; a plus may stand before users."""
     marks = np.frombuffer(block, np.uint8)
     stops, ends = marks == ord(";"), marks == ord("\n")
-    n_stops = np.count_nonzero(stops)
-    stops[:-1] &= ends[1:]
-    return np.count_nonzero(stops) == np.count_nonzero(ends) == n_stops and b"\r" not in block
+    if b"+" in block:
+        return False
+    return bool(ends[-1]) and not ends[0] and np.array_equal(stops[:-1], ends[1:])
 
 
 def _whole_records(content: bytes, faults: Counter[str]) -> Iterator[bytes]:
