@@ -37,7 +37,7 @@ def slowly(*args: object, **options: object) -> None:
         (STAMP, "12.01.2019"),
     ],
 )
-def test_a_cell_that_is_other_than_expected_is_left_to_others(kind: object, cell: str) -> None:
+def test_a_cell_that_is_other_than_expected_is_left_to_others(kind: str, cell: str) -> None:
     text = io.BytesIO(f"{cell}\t1\n".encode())
     assert read_quickly(text, [], {0: kind}, 2, "\t") is None
 
