@@ -172,7 +172,8 @@ def test_units_that_are_not_the_models_are_converted_or_refused(
     events = Labeler.open(toy_model, learn="off").push(RECORDINGS[0].signal.T)
     table = pd.read_parquet(written)
     assert table.cluster.tolist() == [event.cluster for event in events]
-    np.testing.assert_allclose(table.distance, [e.distance for e in events], rtol=1e-4)
+    distances = np.array([event.distance for event in events], float)
+    np.testing.assert_allclose(table.distance, distances, rtol=1e-4)
     lux = replace(card, channels=tuple(Channel(name, "lux") for name in TOY_CARD.channel_names))
     write_recordings_folder(lux, metric, tmp_path / "lux")
     said = fails_with(run("label-many", toy_model, tmp_path / "lux", "--out", tmp_path / "out"))
