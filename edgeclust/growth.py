@@ -142,6 +142,7 @@ class ClusterGrowth:
         self._run = 0  # windows of it; the first becomes the mean
         self._mean = np.zeros(self._shape[1])
         self._spot = -1
+        self._counted = False  # as one of its spot's, though its mean may come and go
 
     @property
     def radii(self) -> NDArray[np.float64]:
@@ -217,8 +218,9 @@ class ClusterGrowth:
         near = int(away.argmin())
         if away[near] <= 1:
             self._spot = -1
-            if cluster >= self._n_exported:
-                _add(self._centroids, self._sizes, cluster - self._n_exported, mean, n_windows)
+            owner = near if self._run == RUN else cluster  # of five windows, or of the last
+            if owner >= self._n_exported:
+                _add(self._centroids, self._sizes, owner - self._n_exported, mean, n_windows)
                 self._extended = None
             elif near < self._n_exported:
                 _add(self._own, self._seen, near, mean, n_windows)
@@ -226,9 +228,11 @@ class ClusterGrowth:
         if self.n_born == len(self._sizes):
             return None
         if self._spot < 0:
-            n_windows, mean = RUN, self._mean
             self._spot = self._find_spot()
-            self._runs[self._spot] += 1
+            if not self._counted:
+                n_windows, mean = RUN, self._mean
+                self._runs[self._spot] += 1
+                self._counted = True
         _add(self._spots, self._windows, self._spot, mean, n_windows, most=2**32 - 1)
         self._visited[self._spot] = self._time
         return self._open(self._spot, clusters)

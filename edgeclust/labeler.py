@@ -509,7 +509,7 @@ class Labeler:
         if self.metadata.image is not None:
             windows = scale_images(self._check_images(windows))
         windows = self._check_windows(windows)
-        bad = np.flatnonzero(~np.isfinite(windows).reshape(len(windows), -1).all(axis=1))
+        bad = np.flatnonzero(~np.isfinite(windows).all(axis=tuple(range(1, windows.ndim))))
         if len(bad):
             raise DataError(f"windows should be finite, got NaN or infinity in window {bad[0]}")
         embedding = self._encoder.embed(_turned(windows, turn))

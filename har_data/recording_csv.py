@@ -112,8 +112,8 @@ def read_csv(
     samples : float32 array of shape (n_samples, n_channels)
         NaN where a cell is empty, infinity beyond float32; those of a channel in a row in memory.
     others : dict of str to Series
-        ``time`` as numbers or as it stands, ``label`` as it stands, NaN where empty; where they
-        are there.
+        ``time`` as numbers or as it stands, ``label`` as it stands, empty or NaN where there
+        is none; where they are there.
     text : CsvText
         Says on which line a sample stands.
 

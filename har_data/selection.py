@@ -46,8 +46,8 @@ def select_channels(
     """
     kept: dict[int, Channel] = {}
     for each in wanted:
-        rows = _find(card, each if isinstance(each, str) else each.name)
-        kept.update((row, card.channels[row] if isinstance(each, str) else each) for row in rows)
+        for row in _find(card, each):
+            kept[row] = card.channels[row] if isinstance(each, str) else each
     rows = sorted(kept)
     channels = tuple(kept[row] for row in rows)
     if channels == card.channels:
@@ -59,12 +59,13 @@ def select_channels(
     )
 
 
-def _find(card: Card, name: str) -> list[int]:
-    """Return the rows of a channel, or of the channels of a kind."""
+def _find(card: Card, wanted: str | Channel) -> list[int]:
+    """Return the rows of a channel, or, if it is a text alone, of the channels of a kind."""
+    name, units = (wanted, KINDS.get(wanted, ())) if isinstance(wanted, str) else (wanted.name, ())
     found = [
         row
         for row, channel in enumerate(card.channels)
-        if channel.name == name or channel.unit in KINDS.get(name, ())
+        if channel.name == name or channel.unit in units
     ]
     if not found:
         raise DataError(

@@ -78,6 +78,22 @@ def test_two_bouts_in_one_place_open_a_cluster() -> None:
     assert clusters.predict(f32([NEW, KNOWN])).tolist() == [2, 0]
 
 
+def test_one_bout_opens_nothing_though_its_mean_comes_and_goes() -> None:
+    # Five windows off the cluster, five in it, without a window that ends the run.
+    bout = ([KNOWN + f32([0, 1.7])] * 5 + [KNOWN + f32([0, 0.5])] * 5) * 20
+    assert feed(growing(), *[KNOWN - f32([0, 0.5])] * 300, *bout) == []
+
+
+def test_five_windows_belong_to_where_their_mean_lies() -> None:
+    growth, beside = growing(), KNOWN + f32([4, 0])
+    assert feed(growth, *[beside] * 12, KNOWN + f32([0, 9]), *[beside] * 12) == [2]
+    opened = growth.extend(CLUSTERS).centroids[2].tolist()
+    # The fifth is nearest to the new cluster, the mean of all five to an exported one.
+    five = [KNOWN + f32([0.6, 0])] * 4 + [KNOWN + f32([2.3, 0])]
+    feed(growth, *([KNOWN + f32([0, 9]), *five] * 20))
+    assert growth.extend(CLUSTERS).centroids[2].tolist() == opened
+
+
 def test_one_bout_opens_nothing_however_long() -> None:
     assert feed(growing(), *[NEW] * 10_000) == []
 

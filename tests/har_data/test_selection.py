@@ -48,12 +48,18 @@ def test_channels_are_converted_to_the_units_that_are_wanted() -> None:
     np.testing.assert_array_equal(RECORDING.signal, np.arange(4000).reshape(4, 1000))
 
 
+def test_a_channel_may_be_called_as_a_kind() -> None:
+    card = replace(CARD, channels=(Channel("acc", "g"), *CARD.channels[1:]))
+    assert select_channels(card, [RECORDING], card.channels)[0] == card
+
+
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
         (Channel("p", "bar"), r"'toy' has the channel p \(hPa\), wanted is p \(bar\)"),
         (Channel("wx", "g"), r"has the channel wx \(rad/s\), wanted is wx \(g\)"),
         (Channel("ay", "g"), "no channel ay in 'toy'"),
+        (Channel("acc", "g"), "no channel acc in 'toy'"),  # a name, not the kind
     ],
 )
 def test_what_cannot_be_converted_is_refused(wanted: Channel, said: str) -> None:
