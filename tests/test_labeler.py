@@ -269,6 +269,12 @@ def test_time_stamps_come_always_or_never(toy_model: Path) -> None:
         Labeler.open(toy_model).push(STREAM[:10], np.arange(9) / 25)
 
 
+@pytest.mark.parametrize("backend", ["auto", "numpy"])
+def test_no_windows_have_no_labels(toy_model: Path, backend: str) -> None:
+    labeler = Labeler.open(toy_model, backend=backend)
+    assert labeler.predict(np.empty((0, 3, 50), np.float32)).tolist() == []
+
+
 def test_predict_refuses_other_windows(toy_model: Path) -> None:
     labeler = Labeler.open(toy_model)
     with pytest.raises(DataError, match=r"\(n_windows, 3, 50\), got \(1, 3, 49\)"):
