@@ -13,7 +13,7 @@ standardised by the training subjects. K is the number of activities. What a pee
 is found on the training windows, without labels: see `choose`. Peers that are not installed are
 left out, and the reason is printed.
 
-One run makes all tables, in about 25 minutes of one core: a peer has `--budget` CPU seconds for the
+One run makes all tables, in some 20 minutes of one core: a peer has `--budget` CPU seconds for the
 training windows and as many for the stream. Who is not done by then is timed and scored on what it
 did, and how many windows that were stands beside, with the ACC of this library on the same ones.
 
