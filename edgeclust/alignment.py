@@ -196,7 +196,7 @@ class GravityEstimate:
         norm = np.sqrt(_ONES.dot(np.multiply(acceleration, acceleration, dtype=np.float64)))
         mean = float(norm.dot(self._mean))
         variance = float(norm.dot(norm)) / len(norm) - mean * mean
-        return variance > (MOVING * mean) ** 2
+        return bool(_is_movement(mean, variance))
 
     def follow(self, windows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Take the next windows of the stream; return what was estimated after each.
@@ -217,7 +217,7 @@ class GravityEstimate:
             norm = np.sqrt((acceleration * acceleration).sum(axis=1))
             mean = norm @ self._mean
             variance = np.einsum("ns,ns->n", norm, norm) / norm.shape[1] - mean * mean
-            moves = variance > (MOVING * mean) ** 2
+            moves = _is_movement(mean, variance)
             means = (acceleration @ self._mean).tolist()
             known = self.means()[unit]
             after = []
@@ -498,6 +498,11 @@ def session_gravity(
         for start in dataset.starts[list(windows)]:
             estimate.update(recording.signal[:, start : start + card.window])
     return {session: estimate.gravity() for session, estimate in estimates.items()}
+
+
+def _is_movement(mean: Any, variance: Any) -> Any:
+    """Tell movement by mean and variance of the acceleration's norm, of a window or of many."""
+    return variance > (MOVING * mean) ** 2
 
 
 def _channels(unit: Unit) -> slice | list[int]:
